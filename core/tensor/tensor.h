@@ -1,0 +1,33 @@
+/* tensor.h - what the inside of the core knows of a tensor: its storage and
+ * its strides. The public functions are in lunet.h. */
+#ifndef LUNET_TENSOR_TENSOR_H
+#define LUNET_TENSOR_TENSOR_H
+
+#include <lunet/lunet.h>
+
+/* Numbers in memory, shared by a tensor and its views. Storages come from a
+ * pool and go back to it when the last tensor is released. */
+typedef struct ln_storage {
+  float *data; /* begins at a multiple of 64 bytes */
+  int64_t bytes;
+  int64_t references; /* atomic */
+  uint64_t version;   /* raised by every write */
+} ln_storage;
+
+/* `view` is what plugins see and must come first. */
+typedef struct ln_full_tensor {
+  ln_tensor view;
+  int64_t references;
+  ln_storage *storage;
+  int64_t stride[LN_MAX_DIMS]; /* in floats */
+  bool dense;
+} ln_full_tensor;
+
+static inline ln_full_tensor *ln_full(const ln_tensor *t) {
+  return (ln_full_tensor *)(uintptr_t)t;
+}
+
+/* A tensor struct for memory that somebody else owns (a slice of a plan). */
+ln_tensor ln_tensor_borrow(const ln_shape *shape, float *data);
+
+#endif
