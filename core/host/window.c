@@ -78,7 +78,7 @@ static int64_t kernel_of(const axis *a) {
 /* "kernel 7x7 is larger than the padded input 6x6", the rule, a remedy. */
 static ln_status does_not_fit(const ln_infer *io, const ln_window *w,
                               const axis *a) {
-  char kernel[100], input[100], spread[60] = "", minus[60] = "";
+  char kernel[100], input[100], spread[100] = "", minus[100] = "";
   side_by_side(w, &io->x[0], kernel_of, kernel, sizeof kernel);
   side_by_side(w, &io->x[0], padded, input, sizeof input);
   if (a->dilation > 1) {
