@@ -5,10 +5,10 @@
 
 #include "data/dataset.h"
 
-#define SIDE 32
-#define PIXELS (3 * SIDE * SIDE)
-#define RECORD (1 + PIXELS)
-#define CLASSES 10
+#define SIDE         32
+#define PIXELS       (3 * SIDE * SIDE)
+#define RECORD       (1 + PIXELS)
+#define CLASSES      10
 #define MOST_RECORDS 100000 /* ten times what a batch holds */
 #define TRY_NEW_COPY "\n  try a new copy of the file: this one is damaged"
 
@@ -63,8 +63,7 @@ static ln_status read_batch(records *all, const char *path) {
 static ln_status make_dataset(records *all, ln_dataset **out) {
   uint8_t *labels = malloc(all->count);
   if (labels == NULL) return ln_set_error("no memory for the labels");
-  for (size_t i = 0; i < all->count; i++)
-    labels[i] = all->bytes[i * RECORD];
+  for (size_t i = 0; i < all->count; i++) labels[i] = all->bytes[i * RECORD];
   uint8_t *bytes = all->bytes;
   all->bytes = NULL;
   ln_status status =

@@ -82,8 +82,7 @@ ln_status ln_dataset_from_bytes(const uint8_t *bytes, const uint8_t *labels,
   uint8_t *copy = malloc(size > 0 ? size : 1);
   if (copy == NULL) return ln_set_error("no memory for %zu bytes", size);
   if (size > 0) memcpy(copy, bytes, size);
-  return ln_dataset_own_bytes(copy, 0, step, labels, count, item, divisor,
-                              out);
+  return ln_dataset_own_bytes(copy, 0, step, labels, count, item, divisor, out);
 }
 
 static ln_status check_shapes(const ln_tensor *x, const ln_tensor *labels) {

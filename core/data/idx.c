@@ -10,9 +10,9 @@
 #include "base/memory.h"
 #include "data/dataset.h"
 
-#define IMAGES 0x803
-#define LABELS 0x801
-#define CLASSES 10
+#define IMAGES       0x803
+#define LABELS       0x801
+#define CLASSES      10
 #define TRY_NEW_COPY "\n  try a new copy of the file: this one is damaged"
 
 /* A file whose header has been checked. */
@@ -89,8 +89,8 @@ static ln_status read_items(idx *f) {
   f->bytes = NULL;
   if (size > f->size)
     return ln_set_error("%s, offset %zu: expected the end after %" PRId64
-                        " x %" PRId64 " x %" PRId64 " bytes, got more"
-                        TRY_NEW_COPY,
+                        " x %" PRId64 " x %" PRId64
+                        " bytes, got more" TRY_NEW_COPY,
                         f->path, f->size, f->count, f->rows, f->columns);
   return ln_set_error("%s, offset %zu: expected %zu bytes (%" PRId64
                       " x %" PRId64 " x %" PRId64 " and a header of %zu), got "
@@ -130,10 +130,9 @@ ln_status ln_dataset_read_idx(const char *images, const char *labels,
   ln_status status = read_idx(labels, LABELS, &ids);
   if (status == LN_OK) status = check_labels(&x, &ids);
   if (status == LN_OK)
-    status = ln_dataset_own_bytes(x.bytes, (int64_t)x.begin,
-                                  x.rows * x.columns, ids.bytes + ids.begin,
-                                  x.count, &LN_SHAPE(1, x.rows, x.columns),
-                                  255, out);
+    status = ln_dataset_own_bytes(x.bytes, (int64_t)x.begin, x.rows * x.columns,
+                                  ids.bytes + ids.begin, x.count,
+                                  &LN_SHAPE(1, x.rows, x.columns), 255, out);
   else
     free(x.bytes);
   free(ids.bytes);

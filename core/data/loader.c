@@ -13,9 +13,7 @@
 #include "base/memory.h"
 #include "data/dataset.h"
 
-typedef enum {
-  IDLE = 1, FILLING = 2, READY = 4, STOPPING = 8
-} loader_state;
+typedef enum { IDLE = 1, FILLING = 2, READY = 4, STOPPING = 8 } loader_state;
 
 struct ln_loader {
   ln_dataset *dataset;
@@ -132,7 +130,7 @@ static ln_status new_loader(ln_dataset *d, const int64_t *order, int64_t n,
 
 ln_status ln_loader_new(ln_dataset *d, const int64_t *order, int64_t n,
                         int64_t batch_size, bool drop_last, ln_loader **out) {
-  ln_loader *l;
+  ln_loader *l = NULL;
   if (new_loader(d, order, n, batch_size, &l) != LN_OK) return LN_FAILED;
   l->count = drop_last ? n - n % batch_size : n;
   if (start_thread(l) != LN_OK) {

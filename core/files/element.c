@@ -78,8 +78,8 @@ const ln_element *ln_element_of_safetensors(const char *name) {
   return NULL;
 }
 
-void ln_element_read(const ln_element *e, bool big_endian,
-                     const uint8_t *bytes, int64_t n, float *out) {
+void ln_element_read(const ln_element *e, bool big_endian, const uint8_t *bytes,
+                     int64_t n, float *out) {
   if (n == 0) return;
   if (e->value == from_f32 && !big_endian) {
     memcpy(out, bytes, (size_t)n * sizeof *out);

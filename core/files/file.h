@@ -21,11 +21,11 @@ ln_status ln_gunzip(int file, const char *path, size_t most, uint8_t **bytes,
  * the rest do nothing, and is what commit reports. Until commit has succeeded
  * an older file of that name is untouched. */
 typedef struct ln_new_file {
-  const char *path;  /* as the caller wrote it, for messages */
-  char *target;      /* the same with symbolic links followed */
-  const char *name;  /* its last part, inside target */
+  const char *path; /* as the caller wrote it, for messages */
+  char *target;     /* the same with symbolic links followed */
+  const char *name; /* its last part, inside target */
   char temporary[64];
-  int folder, file;  /* descriptors; -1: not open */
+  int folder, file; /* descriptors; -1: not open */
   size_t written;
   int error;         /* errno of the first failure; 0: none so far */
   const char *doing; /* what failed: "write" */

@@ -8,7 +8,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#define PIECE 65536
+#define PIECE     65536
 #define GZIP_ONLY (16 + MAX_WBITS) /* zlib's way to say: no other format */
 
 typedef struct gunzip {
@@ -62,9 +62,9 @@ static ln_status refuse(const gunzip *g, int code) {
     return ln_set_error("%s: no memory to unpack it\n"
                         "  try to close other programs",
                         g->path);
-  return ln_set_error("%s, offset %zu: expected gzip data, got %s"
-                      LN_TRY_NEW_COPY,
-                      g->path, offset(g), g->z.msg ? g->z.msg : "other bytes");
+  return ln_set_error(
+      "%s, offset %zu: expected gzip data, got %s" LN_TRY_NEW_COPY, g->path,
+      offset(g), g->z.msg ? g->z.msg : "other bytes");
 }
 
 static ln_status inflate_some(gunzip *g, int *code) {
@@ -91,10 +91,10 @@ static ln_status unpack(gunzip *g) {
   for (bool more = true; more && g->size < g->most;) {
     if (refill(g) != LN_OK || grow(g) != LN_OK) return LN_FAILED;
     if (g->z.avail_in == 0)
-      return ln_set_error("%s, offset %zu: expected more gzip data, got the "
-                          "end of the file after %zu unpacked bytes"
-                          LN_TRY_NEW_COPY,
-                          g->path, g->taken, g->size);
+      return ln_set_error(
+          "%s, offset %zu: expected more gzip data, got the "
+          "end of the file after %zu unpacked bytes" LN_TRY_NEW_COPY,
+          g->path, g->taken, g->size);
     int code;
     if (inflate_some(g, &code) != LN_OK) return LN_FAILED;
     if (code == Z_STREAM_END && next_member(g, &more) != LN_OK)

@@ -40,12 +40,10 @@ static ln_status skip_text(const char *where, size_t offset, const char *text,
 
 /* At most one more than there are  { [ ,  outside of texts. */
 static ln_status count_values(const char *where, size_t offset,
-                              const char *text, size_t size,
-                              size_t *values) {
+                              const char *text, size_t size, size_t *values) {
   *values = 1;
   for (size_t i = 0; i < size; i++) {
-    if (text[i] == '"' &&
-        skip_text(where, offset, text, size, &i) != LN_OK)
+    if (text[i] == '"' && skip_text(where, offset, text, size, &i) != LN_OK)
       return LN_FAILED;
     if (text[i] != 0 && strchr("{[,", text[i])) ++*values;
   }
@@ -65,10 +63,10 @@ ln_status ln_json_parse(const char *where, size_t offset, const char *text,
   if (count_values(where, offset, text, size, &values) != LN_OK)
     return LN_FAILED;
   if (values > most / VALUE_BYTES)
-    return ln_set_error("%s, offset %zu: expected at most %zu values in the "
-                        "header of a file of this size, got %zu"
-                        LN_TRY_NEW_COPY,
-                        where, offset, most / VALUE_BYTES, values);
+    return ln_set_error(
+        "%s, offset %zu: expected at most %zu values in the "
+        "header of a file of this size, got %zu" LN_TRY_NEW_COPY,
+        where, offset, most / VALUE_BYTES, values);
   const char *end = text;
   cJSON *json = cJSON_ParseWithLengthOpts(text, size, &end, false);
   if (json == NULL)
@@ -98,8 +96,8 @@ ln_status ln_json_sorted(const char *where, const cJSON *object, cJSON ***out,
   qsort(members, (size_t)n, sizeof(cJSON *), by_name);
   for (int64_t i = 1; i < n; i++) {
     if (strcmp(members[i - 1]->string, members[i]->string) != 0) continue;
-    ln_set_error("%s: expected every name once, got '%s' twice"
-                 LN_TRY_NEW_COPY, where, members[i]->string);
+    ln_set_error("%s: expected every name once, got '%s' twice" LN_TRY_NEW_COPY,
+                 where, members[i]->string);
     ln_free(members);
     return LN_FAILED;
   }

@@ -18,8 +18,7 @@ static void read_fortran(const ln_npy_header *h, const uint8_t *numbers,
     step[d] = d == 0 ? 1 : step[d - 1] * h->shape.dim[d - 1];
   for (int64_t i = 0; i < t->count; i++) {
     ln_element_read(h->element, h->big_endian,
-                    numbers + (size_t)place * h->element->size, 1,
-                    &t->data[i]);
+                    numbers + (size_t)place * h->element->size, 1, &t->data[i]);
     for (int d = h->shape.rank - 1; d >= 0; d--) {
       place += step[d];
       if (++index[d] < h->shape.dim[d]) break;
@@ -40,11 +39,11 @@ static ln_status check_size(const char *where, const ln_npy_header *h,
                         where, count);
   if ((uint64_t)bytes == size - h->data) return LN_OK;
   char shape[200];
-  return ln_set_error(
-      "%s, offset %zu: expected %" PRId64 " bytes of numbers, got %zu\n"
-      "  shape %s x %zu bytes each = %" PRId64 LN_TRY_NEW_COPY,
-      where, h->data, bytes, size - h->data, ln_shape_text(&h->shape, shape),
-      h->element->size, bytes);
+  return ln_set_error("%s, offset %zu: expected %" PRId64
+                      " bytes of numbers, got %zu\n"
+                      "  shape %s x %zu bytes each = %" PRId64 LN_TRY_NEW_COPY,
+                      where, h->data, bytes, size - h->data,
+                      ln_shape_text(&h->shape, shape), h->element->size, bytes);
 }
 
 ln_status ln_npy_decode(const char *where, const uint8_t *bytes, size_t size,

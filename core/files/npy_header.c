@@ -9,13 +9,14 @@
  * of 64. */
 #include "files/npy.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "files/bytes.h"
 #include "files/file.h"
 
-#define MAGIC "\x93NUMPY"
+#define MAGIC      "\x93NUMPY"
 #define MAGIC_SIZE 6
 
 /* The text and how far it has been read. */
@@ -27,17 +28,16 @@ typedef struct text {
 
 static ln_status expected(const text *t, const char *what) {
   if (t->at >= t->end)
-    return ln_set_error("%s, offset %zu: expected %s, got the end of the header"
-                        LN_TRY_NEW_COPY,
+    return ln_set_error("%s, offset %zu: expected %s, got the end of the "
+                        "header" LN_TRY_NEW_COPY,
                         t->where, t->at, what);
   unsigned char got = t->bytes[t->at];
   if (got >= ' ' && got < 127)
-    return ln_set_error("%s, offset %zu: expected %s, got '%c'"
-                        LN_TRY_NEW_COPY,
+    return ln_set_error("%s, offset %zu: expected %s, got '%c'" LN_TRY_NEW_COPY,
                         t->where, t->at, what, got);
-  return ln_set_error("%s, offset %zu: expected %s, got byte %d"
-                      LN_TRY_NEW_COPY,
-                      t->where, t->at, what, got);
+  return ln_set_error(
+      "%s, offset %zu: expected %s, got byte %d" LN_TRY_NEW_COPY, t->where,
+      t->at, what, got);
 }
 
 static void skip_spaces(text *t) {
@@ -86,7 +86,7 @@ static ln_status read_size(text *t, int64_t *out) {
   skip_spaces(t);
   size_t first = t->at;
   int64_t n = 0;
-  for (; t->at < t->end && t->bytes[t->at] - '0' < 10u; t->at++) {
+  for (; t->at < t->end && isdigit(t->bytes[t->at]); t->at++) {
     int digit = t->bytes[t->at] - '0';
     if (__builtin_mul_overflow(n, 10, &n) ||
         __builtin_add_overflow(n, digit, &n))

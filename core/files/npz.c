@@ -9,11 +9,10 @@
 #include "files/table.h"
 #include "files/zip.h"
 
-#define SUFFIX ".npy"
+#define SUFFIX      ".npy"
 #define SUFFIX_SIZE 4
 
-static ln_status read_name(const ln_zip *z, const ln_zip_entry *e,
-                           char **out) {
+static ln_status read_name(const ln_zip *z, const ln_zip_entry *e, char **out) {
   size_t length = strlen(e->name);
   if (length < SUFFIX_SIZE ||
       strcmp(e->name + length - SUFFIX_SIZE, SUFFIX) != 0)
@@ -59,15 +58,17 @@ ln_status ln_npz_read(const char *path, ln_tensor_table *out) {
   ln_status status = ln_table_new(z.count, &t);
   if (status == LN_OK) {
     status = read_all(&z, &t);
-    if (status == LN_OK) *out = t;
-    else ln_tensor_table_free(&t);
+    if (status == LN_OK)
+      *out = t;
+    else
+      ln_tensor_table_free(&t);
   }
   ln_zip_close(&z);
   return status;
 }
 
-static ln_status write_tensor(ln_new_file *f, ln_zip_entry *e,
-                              const char *name, ln_tensor *t) {
+static ln_status write_tensor(ln_new_file *f, ln_zip_entry *e, const char *name,
+                              ln_tensor *t) {
   ln_tensor *dense;
   size_t room = strlen(name) + SUFFIX_SIZE + 1;
   e->name = ln_alloc(room);

@@ -14,9 +14,9 @@
 #include "files/file.h"
 #include "tensor/tensor.h"
 
-#define MOST_SIDE 1000000 /* libpng's own limit, too */
+#define MOST_SIDE    1000000 /* libpng's own limit, too */
 #define MOST_NUMBERS ((size_t)1 << 28)
-#define MOST_RATIO 1032   /* deflate's best: 258 bytes for 2 bits */
+#define MOST_RATIO   1032 /* deflate's best: 258 bytes for 2 bits */
 
 typedef struct job {
   const char *path;
@@ -138,8 +138,8 @@ static ln_status make_tensor(const job *j, ln_tensor **out) {
 }
 
 static ln_status read_picture(job *j, ln_tensor **out) {
-  j->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, j, on_error,
-                                  on_warning);
+  j->png =
+      png_create_read_struct(PNG_LIBPNG_VER_STRING, j, on_error, on_warning);
   if (j->png != NULL) j->info = png_create_info_struct(j->png);
   ln_status status;
   if (j->info == NULL)
@@ -147,9 +147,9 @@ static ln_status read_picture(job *j, ln_tensor **out) {
   else if (read_pixels(j))
     status = make_tensor(j, out);
   else
-    status = ln_set_error("%s, offset %zu: expected a PNG picture, got %s"
-                          LN_TRY_NEW_COPY,
-                          j->path, j->at, j->message);
+    status = ln_set_error(
+        "%s, offset %zu: expected a PNG picture, got %s" LN_TRY_NEW_COPY,
+        j->path, j->at, j->message);
   png_destroy_read_struct(&j->png, &j->info, NULL);
   free(j->rows);
   free(j->pixels);
@@ -240,8 +240,8 @@ static ln_status check_values(const char *path, const ln_tensor *t) {
 }
 
 static ln_status write_picture(job *j, const ln_tensor *t) {
-  j->png = png_create_write_struct(PNG_LIBPNG_VER_STRING, j, on_error,
-                                   on_warning);
+  j->png =
+      png_create_write_struct(PNG_LIBPNG_VER_STRING, j, on_error, on_warning);
   if (j->png != NULL) j->info = png_create_info_struct(j->png);
   j->row = malloc((size_t)(t->shape.dim[0] * t->shape.dim[2]));
   ln_status status = LN_OK;
@@ -266,8 +266,10 @@ ln_status ln_png_write(const char *path, const ln_tensor *t) {
     job j = { .path = path };
     ln_new_file_open(&j.file, path);
     status = write_picture(&j, dense);
-    if (status == LN_OK) status = ln_new_file_commit(&j.file);
-    else ln_new_file_discard(&j.file);
+    if (status == LN_OK)
+      status = ln_new_file_commit(&j.file);
+    else
+      ln_new_file_discard(&j.file);
   }
   ln_tensor_release(dense);
   return status;

@@ -17,7 +17,7 @@
 
 #include "files/element.h"
 
-#define LN_METADATA "__metadata__"
+#define LN_METADATA                "__metadata__"
 #define LN_SAFETENSORS_MOST_HEADER 100000000
 
 typedef struct ln_safetensors_entry {

@@ -30,8 +30,7 @@ static bool read_number(const cJSON *value, int64_t *out) {
 
 static ln_status read_shape(const char *path, const cJSON *list,
                             ln_safetensors_entry *e) {
-  if (!cJSON_IsArray(list))
-    return refuse(path, e->name, "a list as shape");
+  if (!cJSON_IsArray(list)) return refuse(path, e->name, "a list as shape");
   for (const cJSON *c = list->child; c != NULL; c = c->next) {
     if (e->shape.rank == LN_MAX_DIMS)
       return ln_set_error("%s, offset 8: expected at most %d dims of tensor "
@@ -46,8 +45,7 @@ static ln_status read_shape(const char *path, const cJSON *list,
 
 static ln_status read_type(const char *path, const cJSON *type,
                            ln_safetensors_entry *e) {
-  if (!cJSON_IsString(type))
-    return refuse(path, e->name, "a text as dtype");
+  if (!cJSON_IsString(type)) return refuse(path, e->name, "a text as dtype");
   e->element = ln_element_of_safetensors(type->valuestring);
   if (e->element != NULL) return LN_OK;
   return ln_set_error("%s, offset 8: expected F64 F32 F16 BF16, I64 to I8, "
@@ -75,8 +73,8 @@ static ln_status check_size(const char *path, const ln_safetensors_entry *e) {
   char shape[200];
   return ln_set_error(
       "%s, offset 8: expected %" PRId64 " bytes of tensor '%s', got "
-      "data_offsets for %" PRId64 "\n  shape %s x %zu bytes each = %" PRId64
-      LN_TRY_NEW_COPY,
+      "data_offsets for %" PRId64
+      "\n  shape %s x %zu bytes each = %" PRId64 LN_TRY_NEW_COPY,
       path, bytes, e->name, e->end - e->begin, ln_shape_text(&e->shape, shape),
       e->element->size, bytes);
 }
@@ -95,8 +93,7 @@ static ln_status read_entry(const char *path, const cJSON *json,
           LN_OK ||
       read_shape(path, cJSON_GetObjectItemCaseSensitive(json, "shape"), e) !=
           LN_OK ||
-      read_offsets(path,
-                   cJSON_GetObjectItemCaseSensitive(json, "data_offsets"),
+      read_offsets(path, cJSON_GetObjectItemCaseSensitive(json, "data_offsets"),
                    e) != LN_OK)
     return LN_FAILED;
   return check_size(path, e);
@@ -133,8 +130,8 @@ static ln_status check_places(const char *path, const ln_safetensors_header *h,
     const ln_safetensors_entry *e = &h->entries[i];
     if (e->begin != at)
       return ln_set_error("%s, offset 8: expected tensor '%s' to begin at byte "
-                          "%" PRId64 " of the numbers, got %" PRId64 ": %s"
-                          LN_TRY_NEW_COPY,
+                          "%" PRId64 " of the numbers, got %" PRId64
+                          ": %s" LN_TRY_NEW_COPY,
                           path, e->name, at, e->begin,
                           e->begin < at ? "tensors overlap" : "a hole");
     at = e->end;
@@ -200,8 +197,10 @@ ln_status ln_safetensors_read_header(const char *path, const uint8_t *bytes,
   }
   cJSON_Delete(json);
   if (status == LN_OK) status = check_places(path, &h, size);
-  if (status == LN_OK) *out = h;
-  else ln_safetensors_header_free(&h);
+  if (status == LN_OK)
+    *out = h;
+  else
+    ln_safetensors_header_free(&h);
   return status;
 }
 

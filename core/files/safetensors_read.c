@@ -29,9 +29,8 @@ static ln_status read_tensors(const char *path, const uint8_t *numbers,
   return LN_OK;
 }
 
-static ln_status read_bytes(const char *path, const uint8_t *bytes,
-                            size_t size, ln_tensor_table *out,
-                            char **metadata) {
+static ln_status read_bytes(const char *path, const uint8_t *bytes, size_t size,
+                            ln_tensor_table *out, char **metadata) {
   ln_safetensors_header h;
   ln_tensor_table t;
   if (ln_safetensors_read_header(path, bytes, size, &h) != LN_OK)

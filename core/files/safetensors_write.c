@@ -21,8 +21,8 @@ static ln_status no_memory(const char *path) {
 static ln_status add_metadata(const char *path, const char *text,
                               cJSON *header) {
   if (text == NULL) return LN_OK;
-  cJSON *json, **members, *sorted = cJSON_AddObjectToObject(header,
-                                                            LN_METADATA);
+  cJSON *json, **members;
+  cJSON *sorted = cJSON_AddObjectToObject(header, LN_METADATA);
   int64_t n;
   size_t size = strlen(text);
   if (sorted == NULL) return no_memory(path);
@@ -123,7 +123,7 @@ static ln_status put_tensors(ln_new_file *f, const ln_tensor_table *t,
 ln_status ln_safetensors_write(const char *path, const ln_tensor_table *t,
                                const char *metadata) {
   int64_t *order;
-  char *text;
+  char *text = NULL;
   if (ln_table_order(path, t, &order) != LN_OK) return LN_FAILED;
   ln_status status = make_header(path, t, order, metadata, &text);
   if (status == LN_OK) {
@@ -131,8 +131,10 @@ ln_status ln_safetensors_write(const char *path, const ln_tensor_table *t,
     ln_new_file_open(&f, path);
     put_header(&f, text);
     status = put_tensors(&f, t, order);
-    if (status == LN_OK) status = ln_new_file_commit(&f);
-    else ln_new_file_discard(&f);
+    if (status == LN_OK)
+      status = ln_new_file_commit(&f);
+    else
+      ln_new_file_discard(&f);
     free(text);
   }
   ln_free(order);

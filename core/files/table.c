@@ -68,8 +68,10 @@ ln_status ln_table_order(const char *where, const ln_tensor_table *t,
     status = check_names(where, sorted, t->count);
   }
   ln_free(sorted);
-  if (status == LN_OK) *order = places;
-  else ln_free(places);
+  if (status == LN_OK)
+    *order = places;
+  else
+    ln_free(places);
   return status;
 }
 

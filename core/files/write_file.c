@@ -32,10 +32,14 @@ static mode_t look_at_target(ln_new_file *f) {
     return 0;
   }
   struct stat old;
-  if (stat(f->target, &old) != 0) fail(f, "examine", errno);
-  else if (S_ISDIR(old.st_mode)) fail(f, "replace", EISDIR);
-  else if (!S_ISREG(old.st_mode)) fail(f, "replace", EINVAL);
-  else if (access(f->target, W_OK) != 0) fail(f, "replace", errno);
+  if (stat(f->target, &old) != 0)
+    fail(f, "examine", errno);
+  else if (S_ISDIR(old.st_mode))
+    fail(f, "replace", EISDIR);
+  else if (!S_ISREG(old.st_mode))
+    fail(f, "replace", EINVAL);
+  else if (access(f->target, W_OK) != 0)
+    fail(f, "replace", errno);
   return f->error == 0 ? old.st_mode & 07777 : 0;
 }
 
@@ -47,8 +51,8 @@ static void open_folder(ln_new_file *f) {
     fail(f, "create", *f->target ? EISDIR : ENOENT);
     return;
   }
-  char *folder = slash ? strndup(f->target, (size_t)(slash + 1 - f->target))
-                       : strdup(".");
+  char *folder =
+      slash ? strndup(f->target, (size_t)(slash + 1 - f->target)) : strdup(".");
   if (folder == NULL) {
     fail(f, "create", ENOMEM);
     return;

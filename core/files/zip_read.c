@@ -8,18 +8,19 @@
 
 #include <stdlib.h>
 #include <string.h>
+#define ZLIB_CONST
 #include <zlib.h>
 
 #include "base/memory.h"
 #include "files/bytes.h"
 
-#define LOCAL 30 /* sizes of the fixed parts of the records */
-#define CENTRAL 46
-#define END 22
-#define LOCATOR64 20
-#define END64 56
+#define LOCAL        30 /* sizes of the fixed parts of the records */
+#define CENTRAL      46
+#define END          22
+#define LOCATOR64    20
+#define END64        56
 #define MOST_COMMENT 65535
-#define FULL 0xffffffffu
+#define FULL         0xffffffffu
 /* Deflate cannot do better than 258 bytes for 2 bits. */
 #define MOST_RATIO 1032
 
@@ -49,8 +50,8 @@ static ln_status damaged(const ln_zip *z, uint64_t at, const char *expected,
 
 /* The end record is the last thing, but for a comment whose length it tells. */
 static ln_status find_end(const ln_zip *z, uint64_t *at) {
-  size_t least = z->size > END + MOST_COMMENT ? z->size - END - MOST_COMMENT
-                                              : 0;
+  size_t least =
+      z->size > END + MOST_COMMENT ? z->size - END - MOST_COMMENT : 0;
   for (size_t i = z->size >= END ? z->size - END + 1 : 0; i > least; i--) {
     if (!has_mark(z, i - 1, END, end_mark)) continue;
     if (number(z, i - 1 + 20, 2) != z->size - END - (i - 1)) continue;
@@ -75,7 +76,7 @@ static ln_status read_end64(const ln_zip *z, uint64_t end, directory *d) {
 }
 
 static ln_status find_directory(const ln_zip *z, directory *d) {
-  uint64_t end;
+  uint64_t end = 0;
   if (find_end(z, &end) != LN_OK) return LN_FAILED;
   d->count = number(z, end + 10, 2);
   d->size = number(z, end + 12, 4);
@@ -179,7 +180,7 @@ static ln_status read_directory(ln_zip *z, const directory *d) {
     if (read_entry(z, &at, end, e) != LN_OK) return LN_FAILED;
     z->count++;
     packed += LOCAL + e->packed;
-    if (packed > z->size)
+    if (packed > d->begin)
       return damaged(z, at, "entries that lie beside each other",
                      "entries that overlap");
   }
@@ -241,7 +242,7 @@ static ln_status find_content(const ln_zip *z, const ln_zip_entry *e,
 
 ln_status ln_zip_content(const ln_zip *z, const ln_zip_entry *e,
                          const uint8_t **content, uint8_t **owned) {
-  uint64_t at;
+  uint64_t at = 0;
   if (find_content(z, e, &at) != LN_OK) return LN_FAILED;
   const uint8_t *bytes = z->bytes + at;
   uint8_t *unpacked = NULL;

@@ -8,11 +8,11 @@
 
 #include "files/bytes.h"
 
-#define VERSION 20
-#define UTF8_NAME 0x800
+#define VERSION       20
+#define UTF8_NAME     0x800
 #define FIRST_OF_1980 0x21
-#define MOST_ENTRIES 65534
-#define MOST_BYTES 0xfffffffeu
+#define MOST_ENTRIES  65534
+#define MOST_BYTES    0xfffffffeu
 
 /* What local header and directory record have in common, 26 bytes. */
 static uint8_t *put_common(uint8_t *b, const ln_zip_entry *e) {
