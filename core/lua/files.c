@@ -36,9 +36,10 @@ static size_t count_tensors(lua_State *L, int index, const char *what) {
     if (lua_type(L, -2) != LUA_TSTRING)
       ln_lua_fail(L, "%s: expected a table name -> tensor, but a name is %s",
                   what, ln_lua_kind(L, -2));
+    const char *name = lua_tostring(L, -2);
     if (!ln_lua_test_tensor(L, -1))
-      ln_lua_fail(L, "%s: '%s' must be a tensor, got %s", what,
-                  lua_tostring(L, -2), ln_lua_kind(L, -1));
+      ln_lua_fail(L, "%s: '%s' must be a tensor, got %s", what, name,
+                  ln_lua_kind(L, -1));
     n++;
   }
   return n;

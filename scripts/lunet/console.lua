@@ -24,12 +24,14 @@ local function wants_more(message)
   return message:match("<eof>$") ~= nil
 end
 
--- The lines as a function: an expression, whose values it returns, or
--- statements. The `true` before them keeps an expression from being a tail
--- call, which would hide its line from errors.
+-- The lines as a function that returns true and their values. The `true` keeps
+-- an expression from being a tail call, which would hide its line from errors.
 local function compile(text)
-  return load("return true, " .. text, "=stdin")
-    or load(text, "=stdin")
+  local expression = load("return true, " .. text, "=stdin")
+  if expression then return expression end
+  local statements, message = load(text, "=stdin")
+  if not statements then return nil, message end
+  return function() return true, statements() end
 end
 
 -- Reads until the lines make a whole chunk. Gives the chunk or a message;
@@ -37,10 +39,8 @@ end
 local function read_chunk(read_line)
   local text = read_line(prompt)
   while text do
-    local chunk = compile(text)
-    if chunk then return chunk end
-    local _, message = load(text, "=stdin")
-    if not wants_more(message) then return nil, message end
+    local chunk, message = compile(text)
+    if chunk or not wants_more(message) then return chunk, message end
     local line = read_line(more_prompt)
     text = line and text .. "\n" .. line
   end

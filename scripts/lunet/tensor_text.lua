@@ -42,8 +42,8 @@ local function nth_matrix(t, k)
     left = left // shape[d]
   end
   for _, i in ipairs(place) do t = t[i] end
-  return { title = #place > 0 and "[" .. table.concat(place, "][") .. "]" or nil,
-           rows = entries(t, row) }
+  local title = #place > 0 and "[" .. table.concat(place, "][") .. "]" or nil
+  return { title = title, rows = entries(t, row) }
 end
 
 local function matrices(t)
