@@ -169,7 +169,8 @@ function TestJson:test_refusals()
     { print, "json: a function has no form in JSON" },
     { { [true] = 1 }, "json: the keys of an object must be strings, got a "
                       .. "boolean" },
-    { loop, "json: nested deeper than 100 tables; does a table contain itself?" },
+    { loop, "json: nested deeper than 100 tables; does a table contain "
+            .. "itself?" },
     { "a\0b", "json: a string with a zero byte has no form here" },
   }
   for _, case in ipairs(cases) do

@@ -201,7 +201,8 @@ end
 
 function TestComputing:test_reductions_to_a_number()
   local t = lunet.tensor { { 3, -1, 4 }, { 1, -5, 9 } }
-  lu.assertEquals({ t:sum(), t:mean(), t:max(), t:min() }, { 11, 11 / 6, 9, -5 })
+  lu.assertEquals({ t:sum(), t:mean(), t:max(), t:min() },
+                  { 11, 11 / 6, 9, -5 })
   lu.assertEquals({ t:argmax(), t:argmin() }, { 6, 5 })
   lu.assertEquals(math.type(t:argmax()), "integer")
   lu.assertEquals(lunet.zeros({ 0 }):sum(), 0)
@@ -227,7 +228,8 @@ end
 
 function TestComputing:test_matmul()
   local a = lunet.tensor { { 1, 2, 3 }, { 4, 5, 6 } }
-  assert_tensor(a:matmul(a:transpose(1, 2)), { 2, 2 }, { { 14, 32 }, { 32, 77 } })
+  assert_tensor(a:matmul(a:transpose(1, 2)), { 2, 2 },
+                { { 14, 32 }, { 32, 77 } })
   assert_tensor(a:matmul(lunet.tensor { 1, 0, -1 }), { 2 }, { -2, -2 })
   assert_tensor(lunet.tensor({ 1, 1 }):matmul(a), { 3 }, { 5, 7, 9 })
 end
@@ -360,7 +362,8 @@ local mistakes = {
   { 't:narrow(0, 1, 1)',
     "tensor:narrow: dim is 0, but the tensor has 2 dims (1..2)" },
   { 't:narrow(2, 3, 2)',
-    "narrow: 2 places from 3 on are not in dim 2, which has the places 1 to 3" },
+    "narrow: 2 places from 3 on are not in dim 2, which has the places 1 to "
+    .. "3" },
   { 't:narrow(1, 1)', "tensor:narrow: length must be a whole number, got "
     .. "nothing" },
   { 't:transpose(1, 3)',
