@@ -206,17 +206,18 @@ end
 
 TestInterrupt = {}
 
-local press = 'io.popen("kill -INT $PPID"):close() '
+-- A program that presses its own Ctrl-C, and goes on for some seconds.
+local press = 'io.popen("kill -INT $PPID"):close() for i = 1, 1e9 do end '
 
 function TestInterrupt:test_script_ends_with_a_sentence()
-  shell.write(path "s.lua", press .. "\nwhile true do end")
+  shell.write(path "s.lua", press)
   local _, err, status = lunet(path "s.lua")
   lu.assertEquals(status, 1)
   lu.assertStrMatches(err:match("^[^\n]*"), ".*s%.lua:%d: interrupted!")
 end
 
 function TestInterrupt:test_prompt_goes_on()
-  local out, err = typed(press .. "while true do end", "lunet.ones{3}:sum()")
+  local out, err = typed(press .. "print(1)", "lunet.ones{3}:sum()")
   lu.assertStrContains(err, "interrupted!")
   lu.assertEquals(out, "3.0\n")
 end
