@@ -127,8 +127,7 @@ static const char *const accepted[] = {
   "{" ENTRY("b", "U8", "[2]", "[2,4]") "," ENTRY("a", "U8", "[2]", "[0,2]") "}",
   "{" ENTRY("b", "U8", "[0]", "[0,0]") "," ENTRY("a", "U8", "[4]", "[0,4]") "}",
   "{\"__metadata__\":null," ENTRY("a", "U8", "[4]", "[0,4]") "}",
-  "{\"a\":{\"shape\":[4],\"new\":[{}],\"data_offsets\":[0,4],\"dtype\":\"U8\"}"
-  "}",
+  "{\"a\":{\"shape\":[4],\"new\":[],\"data_offsets\":[0,4],\"dtype\":\"U8\"}}",
 };
 
 START_TEST(what_the_reference_accepts_is_accepted) {
