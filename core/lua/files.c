@@ -6,7 +6,7 @@
 
 #include "lua/binding.h"
 
-/* ---- tables of tensors ---------------------------------------------------- */
+/* ---- tables of tensors --------------------------------------------------- */
 
 static void free_table(void *table) {
   ln_tensor_table_free(table);
@@ -61,7 +61,7 @@ static ln_tensor_table to_tensor_table(lua_State *L, int index,
   return table;
 }
 
-/* ---- safetensors, with metadata ------------------------------------------- */
+/* ---- safetensors, with metadata ------------------------------------------ */
 
 /* Pushes the table and the metadata text (nil: none). */
 static void push_safetensors(lua_State *L, const char *path) {
@@ -92,7 +92,7 @@ static int save_safetensors(lua_State *L) {
   return 0;
 }
 
-/* ---- lunet.load and lunet.save -------------------------------------------- */
+/* ---- lunet.load and lunet.save ------------------------------------------- */
 
 static void load_npy(lua_State *L, const char *path) {
   ln_tensor *t = NULL;

@@ -222,6 +222,15 @@ function TestInterrupt:test_prompt_goes_on()
   lu.assertEquals(out, "3.0\n")
 end
 
+-- While the engine computes; the next computation is not disturbed.
+function TestInterrupt:test_computation_stops()
+  local out, err = typed("a = lunet.ones { 1000, 1000 }",
+    'key = io.popen("sleep 0.2; kill -INT $PPID")',
+    "for i = 1, 1000 do a:matmul(a) end print(1)", "a:matmul(a):max()")
+  lu.assertStrContains(err, "interrupted!")
+  lu.assertEquals(out, "1000.0\n")
+end
+
 -- ---- plain Lua --------------------------------------------------------------
 
 TestPlainLua = {}
