@@ -43,9 +43,9 @@ static ln_status create(void *self, const ln_host *host) {
   for (int d = 0; d < 2; d++)
     if (o->padding[d] > o->kernel_size[d] / 2)
       return ln_fail(host,
-                     "padding = %" PRId64 " is more than half of kernel_size "
-                     "= %" PRId64 ": a window must not lie in the padding "
-                     "alone; try padding = %" PRId64 " or less",
+                     "padding = %" PRId64 " with kernel_size = %" PRId64
+                     ": it may be at most half of it, rounded down, so that no "
+                     "window lies in the padding alone; try padding = %" PRId64,
                      o->padding[d], o->kernel_size[d], o->kernel_size[d] / 2);
   return LN_OK;
 }

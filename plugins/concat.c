@@ -51,8 +51,10 @@ static ln_status check_input(const ln_infer *io, int32_t joined, int32_t j) {
 static ln_status infer(const void *self, ln_infer *io) {
   const int32_t joined = (int32_t)((const concat *)self)->dim - 1;
   if (joined >= io->x[0].rank)
-    return ln_fail(io->host, "dim = %d, but x has only %d dims", joined + 1,
-                   io->x[0].rank);
+    return ln_fail(io->host,
+                   "dim = %d, but x has only %d dims (they "
+                   "count from 1)",
+                   joined + 1, io->x[0].rank);
   int64_t sum = 0;
   for (int32_t j = 0; j < io->n_x; j++) {
     if (check_input(io, joined, j) != LN_OK) return LN_FAILED;

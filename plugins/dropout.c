@@ -32,8 +32,10 @@ static void drop(const dropout *o, const ln_call *call, int64_t count,
   for (int64_t begin = 0; begin < count; begin += BLOCK) {
     const int64_t n = count - begin < BLOCK ? count - begin : BLOCK;
     call->host->uniform(call, 0, ln_first(call) + begin, n, u);
-    for (int64_t i = 0; i < n; i++)
-      to[begin + i] = u[i] < p ? 0 : scale * from[begin + i];
+    for (int64_t i = 0; i < n; i++) {
+      const float kept = scale * from[begin + i];
+      to[begin + i] = u[i] < p ? 0 : kept;
+    }
   }
 }
 

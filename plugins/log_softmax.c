@@ -33,8 +33,10 @@ static ln_status create(void *self, const ln_host *host) {
 static ln_status infer(const void *self, ln_infer *io) {
   const int64_t dim = ((const log_softmax *)self)->dim;
   if (dim > io->x[0].rank)
-    return ln_fail(io->host, "dim = %" PRId64 ", but x has only %d dims", dim,
-                   io->x[0].rank);
+    return ln_fail(io->host,
+                   "dim = %" PRId64 ", but x has only %d dims (they "
+                   "count from 1)",
+                   dim, io->x[0].rank);
   io->flops = 4 * (double)ln_count(&io->x[0]);
   io->flops_backward = io->flops;
   return LN_OK;

@@ -46,9 +46,9 @@ static ln_status create(void *self, const ln_host *host) {
   for (int d = 0; d < 2; d++)
     if (o->padding[d] > o->kernel_size[d] / 2)
       return ln_fail(host,
-                     "padding = %" PRId64 " is more than half of kernel_size "
-                     "= %" PRId64 ": a window must not lie in the padding "
-                     "alone; try padding = %" PRId64 " or less",
+                     "padding = %" PRId64 " with kernel_size = %" PRId64
+                     ": it may be at most half of it, rounded down, so that no "
+                     "window lies in the padding alone; try padding = %" PRId64,
                      o->padding[d], o->kernel_size[d], o->kernel_size[d] / 2);
   return LN_OK;
 }
@@ -161,9 +161,12 @@ static ln_status pairs_plan(const void *self, ln_infer *io) {
   return LN_OK;
 }
 
-/* The larger of two, or a NaN; of equal ones the first. */
-static inline bool wins(float challenger, float champion) {
-  return challenger > champion || challenger != challenger;
+/* Moves to the challenger if it is larger than the best so far, or NaN. */
+static inline void challenge(float challenger, int32_t place, float *best,
+                             int32_t *at) {
+  const bool wins = challenger > *best || challenger != challenger;
+  *best = wins ? challenger : *best;
+  *at = wins ? place : *at;
 }
 
 static void pool_rows(const float *restrict upper, const float *restrict lower,
@@ -171,9 +174,9 @@ static void pool_rows(const float *restrict upper, const float *restrict lower,
   for (int64_t i = 0; i < OW; i++) {
     float best = upper[2 * i];
     int32_t at = 0;
-    if (wins(upper[2 * i + 1], best)) best = upper[2 * i + 1], at = 1;
-    if (wins(lower[2 * i], best)) best = lower[2 * i], at = 2;
-    if (wins(lower[2 * i + 1], best)) best = lower[2 * i + 1], at = 3;
+    challenge(upper[2 * i + 1], 1, &best, &at);
+    challenge(lower[2 * i], 2, &best, &at);
+    challenge(lower[2 * i + 1], 3, &best, &at);
     y[i] = best;
     place[i] = (uint8_t)at;
   }
@@ -195,10 +198,12 @@ static void unpool_rows(const float *restrict dy, const uint8_t *restrict place,
                         int64_t OW, float *restrict upper,
                         float *restrict lower) {
   for (int64_t i = 0; i < OW; i++) {
-    upper[2 * i] = place[i] == 0 ? dy[i] : 0;
-    upper[2 * i + 1] = place[i] == 1 ? dy[i] : 0;
-    lower[2 * i] = place[i] == 2 ? dy[i] : 0;
-    lower[2 * i + 1] = place[i] == 3 ? dy[i] : 0;
+    const float gradient = dy[i];
+    const int32_t at = place[i];
+    upper[2 * i] = at == 0 ? gradient : 0;
+    upper[2 * i + 1] = at == 1 ? gradient : 0;
+    lower[2 * i] = at == 2 ? gradient : 0;
+    lower[2 * i + 1] = at == 3 ? gradient : 0;
   }
 }
 

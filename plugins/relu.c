@@ -1,7 +1,7 @@
 /* relu.c - the rectifier: keep what is positive, cut off the rest.
  *
  * Forward   y[i]  = max(x[i], 0)
- * Backward  dx[i] = y[i] > 0 ? dy[i] : 0   (so 0 where x = 0)
+ * Backward  dx[i] = y[i] <= 0 ? 0 : dy[i]   (so 0 where x = 0)
  * Shapes    y as x, any rank
  * Source    Lecture 14, "Vanishing Gradient Problem": where it lets through,
  *           its slope is 1; Nair and Hinton, ICML 2010
@@ -22,7 +22,10 @@ static ln_status backward(const void *self, const ln_call *call) {
   (void)self;
   const float *y = ln_y(call, 0), *dy = ln_dy(call, 0);
   float *dx = ln_dx(call, 0);
-  for (int64_t i = 0; i < call->y[0]->count; i++) dx[i] = y[i] <= 0 ? 0 : dy[i];
+  for (int64_t i = 0; i < call->y[0]->count; i++) {
+    const float gradient = dy[i]; /* read either way: the loop has no branch */
+    dx[i] = y[i] <= 0 ? 0 : gradient;
+  }
   return LN_OK;
 }
 
