@@ -66,7 +66,7 @@ function gradcheck.spaced(shape)
   return gradcheck.tensor(list, shape)
 end
 
--- ---- the check ---------------------------------------------------------------
+-- ---- the check -------------------------------------------------------------
 
 local function dot(a, b)
   local sum = 0
@@ -125,7 +125,8 @@ local function check_tensor(probe, name, value, gradient, options, set)
     local direction = gradcheck.list(gradcheck.random(value:shape()))
     local off, got, expected =
       error_along(probe, value, gradient, direction, h, set)
-    if not (off <= limit) then
+    local right = off <= limit -- NaN is not
+    if not right then
       return false, ("%s: the output moves by %.7g, the gradient says %.7g "
         .. "(relative error %.1e, allowed %.1e)"):format(
           name, got, expected, off, limit)

@@ -6,7 +6,7 @@ local gradcheck = require "lua.gradcheck"
 local nn = lunet.nn
 local helpers = {}
 
--- ---- numbers -----------------------------------------------------------------
+-- ---- numbers ---------------------------------------------------------------
 
 -- Is the tensor (or number) `got` what the nested list says, shape included?
 function helpers.assert_near(got, expected, tolerance)
@@ -65,7 +65,7 @@ function helpers.randomize(layer)
   end
 end
 
--- ---- checks that all layers share --------------------------------------------
+-- ---- checks that all layers share ------------------------------------------
 
 function helpers.assert_gradients(layer, inputs, options)
   helpers.randomize(layer)

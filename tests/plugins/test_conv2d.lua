@@ -22,7 +22,7 @@ local function count_parameters(layer)
   return n
 end
 
--- ---- the lecture -------------------------------------------------------------
+-- ---- the lecture -----------------------------------------------------------
 
 TestLecture = {}
 
@@ -149,7 +149,7 @@ function TestLecture:test_receptive_field_behind_a_pool()
   lu.assertEquals(field, 4 + 3 - 1) -- pool_size + k - 1
 end
 
--- ---- the page and its properties ---------------------------------------------
+-- ---- the page and its properties -------------------------------------------
 
 TestConv2d = {}
 
@@ -292,7 +292,7 @@ function TestConv2d:test_fast_equals_textbook_on_random_shapes()
   end
 end
 
--- ---- refusals ----------------------------------------------------------------
+-- ---- refusals --------------------------------------------------------------
 
 function TestConv2d:test_refuses_groups_that_do_not_divide()
   helpers.assert_refused("groups = 2 does not divide out_channels = 5: each "
