@@ -33,16 +33,15 @@ function TestAvgPool2d:test_the_padding_counts_unless_told_not_to()
 end
 
 -- What hangs out over the padding never counts: the last window of three
--- holds 4 and nothing, or 4 and one zero of padding.
+-- holds 4 alone; the last one of four 4, 5, one zero, and nothing.
 function TestAvgPool2d:test_ceil_mode_counts_no_more_than_the_padding()
-  local x = image { { 1, 2, 3, 4 } }
-  local function last(options)
-    options.kernel_size, options.stride = { 1, 3 }, { 1, 3 }
-    options.ceil_mode = true
-    return rows(nn.avg_pool2d(options):forward(x))[1][2]
+  local function last(row, size, padding)
+    local pool = nn.avg_pool2d { kernel_size = { 1, size },
+      padding = { 0, padding }, ceil_mode = true }
+    return rows(pool:forward(image { row }))[1][2]
   end
-  lu.assertEquals(last { padding = 0 }, 4)
-  lu.assertEquals(last { padding = { 0, 1 } }, 3.5)
+  lu.assertEquals(last({ 1, 2, 3, 4 }, 3, 0), 4)
+  lu.assertEquals(last({ 1, 2, 3, 4, 5 }, 4, 1), 3)
 end
 
 function TestAvgPool2d:test_is_a_convolution_with_equal_weights()

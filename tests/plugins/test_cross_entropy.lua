@@ -87,8 +87,8 @@ function TestCrossEntropy:test_refuses_labels_that_are_no_class()
         lunet.tensor { 0, 1, 10 })
     end)
   for text, label in pairs { ["-1"] = -1, ["1.5"] = 1.5, nan = 0 / 0 } do
-    helpers.assert_refused("label " .. text .. " of item 1 is no class",
-      loss_of, { { 0, 0 } }, { label })
+    helpers.assert_refused(text .. " of item 1 is no class", loss_of,
+      { { 0, 0 } }, { label })
   end
 end
 

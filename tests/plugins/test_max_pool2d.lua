@@ -54,8 +54,7 @@ function TestMaxPool2d:test_a_nan_wins()
   for _, method in ipairs(methods) do
     local pool = nn.max_pool2d { kernel_size = 2, method = method }
     local y = rows(pool:forward(image { { 1, nan, 5, 4 }, { 3, 2, 3, nan } }))
-    lu.assertNan(y[1][1])
-    lu.assertNan(y[1][2])
+    lu.assertTrue(y[1][1] ~= y[1][1] and y[1][2] ~= y[1][2])
     local dx = pool:backward(image { { 1, 10 } })
     lu.assertEquals(rows(dx), { { 0, 1, 0, 0 }, { 0, 0, 0, 10 } })
   end

@@ -20,7 +20,8 @@ function TestRelu:test_worked_example()
 end
 
 function TestRelu:test_a_nan_stays_visible()
-  lu.assertNan(nn.relu {}:forward(lunet.tensor { 0 / 0 }):tolist()[1])
+  local y = nn.relu {}:forward(lunet.tensor { 0 / 0 }):tolist()[1]
+  lu.assertTrue(y ~= y)
 end
 
 function TestRelu:test_twice_is_once()
