@@ -50,6 +50,16 @@ function TestDropout:test_each_pass_draws_another_mask()
   lu.assertNotEquals(dropout:forward(x):tolist(), first)
 end
 
+-- Also where the host computes slices of the batch.
+function TestDropout:test_each_item_has_a_mask_of_its_own()
+  local seen, y = {}, nn.dropout {}:forward(lunet.ones { 64, 50 })
+  for n, row in ipairs(y:tolist()) do
+    local mask = table.concat(row, " ")
+    lu.assertNil(seen[mask], ("item %d has the mask of another"):format(n))
+    seen[mask] = true
+  end
+end
+
 function TestDropout:test_same_seed_same_mask()
   local x = lunet.ones { 4, 50 }
   local first = nn.dropout {}:forward(x)
