@@ -1,0 +1,155 @@
+/* avg_pool2d.c - the mean of each window.
+ *
+ * Forward   y[n,c,oy,ox] = (1 / A) * sum over ky,kx of
+ *                          x[n,c, oy*S + ky - P, ox*S + kx - P]
+ * Shapes    x (N,C,H,W)  y (N,C,OH,OW)
+ *           OH = floor((H + 2P - KH) / S) + 1, OW likewise; x is 0 outside;
+ *           ceil_mode rounds up, but no window begins beyond the image
+ *           A is the area KH*KW, less what ceil_mode lets hang out over the
+ *           padding; with count_include_pad = false the padding does not
+ *           count either
+ * Backward  dx: each dy flows back to all pixels of its window, 1 / A each
+ * Source    Lecture 14, "Pooling Layer"; the area as in PyTorch
+ */
+#include <string.h>
+
+#include <lunet/plugin.h>
+
+typedef struct avg_pool2d {
+  int64_t kernel_size[2], stride[2], padding[2]; /* rows, columns */
+  bool ceil_mode, count_include_pad, strict;
+} avg_pool2d;
+
+#define MOST 65535 /* of one window size; keeps their products small */
+
+static const ln_option options[] = {
+  LN_INTS(avg_pool2d, kernel_size, LN_REQUIRED, 1, MOST,
+          "size of the window, KH x KW: one number or {rows, columns}"),
+  LN_INTS_LIKE(avg_pool2d, stride, kernel_size, 1, MOST,
+               "step of the window, S; left out, the windows touch and do not "
+               "overlap"),
+  LN_INTS(avg_pool2d, padding, 0, 0, MOST,
+          "zeros on each side, P: at most half a window"),
+  LN_BOOL(avg_pool2d, ceil_mode, false,
+          "round the output size up, so that a cut window takes the rest"),
+  LN_BOOL(avg_pool2d, count_include_pad, true,
+          "let the zeros of the padding count in the mean"),
+  LN_BOOL(avg_pool2d, strict, false,
+          "refuse an input where the stride leaves rows or columns unread"),
+};
+
+static ln_status create(void *self, const ln_host *host) {
+  const avg_pool2d *o = self;
+  for (int d = 0; d < 2; d++)
+    if (o->padding[d] > o->kernel_size[d] / 2)
+      return ln_fail(host,
+                     "padding = %" PRId64 " with kernel_size = %" PRId64
+                     ": it may be at most half of it, rounded down, so that no "
+                     "window lies in the padding alone; try padding = %" PRId64,
+                     o->padding[d], o->kernel_size[d], o->kernel_size[d] / 2);
+  return LN_OK;
+}
+
+static ln_status infer(const void *self, ln_infer *io) {
+  const avg_pool2d *o = self;
+  const int64_t *x = io->x[0].dim;
+  if (x[2] < 1 || x[3] < 1)
+    return ln_fail(io->host,
+                   "x has no pixels: its images are %" PRId64 " x %" PRId64,
+                   x[2], x[3]);
+  if (ln_slide(io, 2, o->kernel_size, o->stride, NULL, o->padding, NULL,
+               o->ceil_mode, o->strict) != LN_OK)
+    return LN_FAILED;
+  io->flops = (double)ln_count(&io->y[0]) *
+              (double)(o->kernel_size[0] * o->kernel_size[1]);
+  io->flops_backward = io->flops;
+  return LN_OK;
+}
+
+/* The letters of the head. A plane is one channel of one item. */
+typedef struct sizes {
+  int64_t planes, H, W, OH, OW;
+} sizes;
+
+static sizes sizes_of(const ln_call *call) {
+  const int64_t *x = call->x[0]->shape.dim, *y = call->y[0]->shape.dim;
+  return (sizes){
+    .planes = x[0] * x[1], .H = x[2], .W = x[3], .OH = y[2], .OW = y[3]
+  };
+}
+
+/* Along one dim: which pixels a window sees, and how many it counts. */
+typedef struct span {
+  int64_t begin, end, counted;
+} span;
+
+static span span_of(const avg_pool2d *o, int d, int64_t place, int64_t size) {
+  const int64_t P = o->padding[d];
+  span s = { .begin = place * o->stride[d] - P };
+  s.end = s.begin + o->kernel_size[d];
+  if (s.end > size + P) s.end = size + P; /* beyond the padding: not counted */
+  s.counted = s.end - s.begin;
+  if (s.begin < 0) s.begin = 0;
+  if (s.end > size) s.end = size;
+  if (!o->count_include_pad) s.counted = s.end - s.begin;
+  return s;
+}
+
+static ln_status forward(const void *self, const ln_call *call) {
+  const sizes s = sizes_of(call);
+  const float(*x)[s.H][s.W] = (void *)ln_x(call, 0);
+  float(*y)[s.OH][s.OW] = (void *)ln_y(call, 0);
+
+  for (int64_t p = 0; p < s.planes; p++)
+    for (int64_t oy = 0; oy < s.OH; oy++)
+      for (int64_t ox = 0; ox < s.OW; ox++) {
+        const span rows = span_of(self, 0, oy, s.H);
+        const span columns = span_of(self, 1, ox, s.W);
+        float sum = 0;
+        for (int64_t iy = rows.begin; iy < rows.end; iy++)
+          for (int64_t ix = columns.begin; ix < columns.end; ix++)
+            sum += x[p][iy][ix];
+        y[p][oy][ox] = sum / (float)(rows.counted * columns.counted);
+      }
+  return LN_OK;
+}
+
+static ln_status backward(const void *self, const ln_call *call) {
+  const sizes s = sizes_of(call);
+  const float(*dy)[s.OH][s.OW] = (void *)ln_dy(call, 0);
+  float(*dx)[s.H][s.W] = (void *)ln_dx(call, 0);
+
+  for (int64_t p = 0; p < s.planes; p++) {
+    memset(dx[p], 0, sizeof dx[p]);
+    for (int64_t oy = 0; oy < s.OH; oy++)
+      for (int64_t ox = 0; ox < s.OW; ox++) {
+        const span rows = span_of(self, 0, oy, s.H);
+        const span columns = span_of(self, 1, ox, s.W);
+        const float share =
+            dy[p][oy][ox] / (float)(rows.counted * columns.counted);
+        for (int64_t iy = rows.begin; iy < rows.end; iy++)
+          for (int64_t ix = columns.begin; ix < columns.end; ix++)
+            dx[p][iy][ix] += share;
+      }
+  }
+  return LN_OK;
+}
+
+static const ln_layer layer = {
+  LN_LAYER,
+  .name = "avg_pool2d",
+  .brief = "the mean of each window",
+  .formula = "y[n,c,oy,ox] = (1 / (KH*KW)) * sum over ky,kx of "
+             "x[n,c, oy*S + ky - P, ox*S + kx - P]",
+  .example = "nn.avg_pool2d{ kernel_size = 2 }"
+             ":forward(lunet.randn{ 2, 6, 28, 28 })",
+  .inputs = "x(N,C,H,W)",
+  .outputs = "y(N,C,OH,OW)",
+  LN_OPTIONS(avg_pool2d, options),
+  .traits = LN_PER_SAMPLE | LN_FORGETS_X | LN_FORGETS_Y | LN_LINEAR,
+  .create = create,
+  .infer = infer,
+  .forward = forward,
+  .backward = backward,
+};
+LN_PLUGIN("avg_pool2d", "1.0", &layer);

@@ -1,0 +1,252 @@
+/* max_pool2d.c - keep the largest number of each window.
+ *
+ * Forward   y[n,c,oy,ox] = the largest x[n,c, oy*S + ky*D - P, ox*S + kx*D - P]
+ *                          over ky,kx, of those inside the image
+ * Shapes    x (N,C,H,W)  y (N,C,OH,OW)
+ *           OH = floor((H + 2P - D*(KH-1) - 1) / S) + 1, OW likewise;
+ *           ceil_mode rounds up, but no window begins beyond the image
+ * Backward  dx: each dy flows back to the pixel that was the largest; of equal
+ *           ones, to the first, row by row. The rest get nothing
+ * Source    Lecture 14, "Pooling Layer"; ties, NaN and ceil_mode as in PyTorch
+ *
+ * The textbook loops come first. The method "2x2" below them does the most
+ * common window in one sweep without looking for borders.
+ */
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <lunet/plugin.h>
+
+typedef struct max_pool2d {
+  int64_t kernel_size[2], stride[2], padding[2], dilation[2]; /* rows, cols */
+  bool ceil_mode, strict;
+} max_pool2d;
+
+#define MOST 65535 /* of one window size; keeps their products small */
+
+static const ln_option options[] = {
+  LN_INTS(max_pool2d, kernel_size, LN_REQUIRED, 1, MOST,
+          "size of the window, KH x KW: one number or {rows, columns}"),
+  LN_INTS_LIKE(max_pool2d, stride, kernel_size, 1, MOST,
+               "step of the window, S; left out, the windows touch and do not "
+               "overlap"),
+  LN_INTS(max_pool2d, padding, 0, 0, MOST,
+          "width of a border that never wins, P: at most half a window"),
+  LN_INTS(max_pool2d, dilation, 1, 1, MOST,
+          "distance of a window's elements in x, D: 1 is side by side"),
+  LN_BOOL(max_pool2d, ceil_mode, false,
+          "round the output size up, so that a cut window takes the rest"),
+  LN_BOOL(max_pool2d, strict, false,
+          "refuse an input where the stride leaves rows or columns unread"),
+};
+
+static ln_status create(void *self, const ln_host *host) {
+  const max_pool2d *o = self;
+  for (int d = 0; d < 2; d++)
+    if (o->padding[d] > o->kernel_size[d] / 2)
+      return ln_fail(host,
+                     "padding = %" PRId64 " with kernel_size = %" PRId64
+                     ": it may be at most half of it, rounded down, so that no "
+                     "window lies in the padding alone; try padding = %" PRId64,
+                     o->padding[d], o->kernel_size[d], o->kernel_size[d] / 2);
+  return LN_OK;
+}
+
+static ln_status infer(const void *self, ln_infer *io) {
+  const max_pool2d *o = self;
+  const int64_t *x = io->x[0].dim;
+  if (x[2] < 1 || x[3] < 1 || x[2] > INT32_MAX / x[3])
+    return ln_fail(io->host,
+                   "images of %" PRId64 " x %" PRId64 " pixels: "
+                   "there must be at least 1 and fewer than 2^31 of them",
+                   x[2], x[3]);
+  if (ln_slide(io, 2, o->kernel_size, o->stride, o->dilation, o->padding, NULL,
+               o->ceil_mode, o->strict) != LN_OK)
+    return LN_FAILED;
+  const int64_t count = ln_count(&io->y[0]);
+  io->saved = count * (int64_t)sizeof(int32_t);
+  io->flops = (double)count * (double)(o->kernel_size[0] * o->kernel_size[1]);
+  io->flops_backward = (double)count;
+  return LN_OK;
+}
+
+/* ---- the textbook -------------------------------------------------------- */
+
+/* The letters of the head. A plane is one channel of one item. */
+typedef struct sizes {
+  int64_t planes, H, W, OH, OW, KH, KW, S[2], P[2], D[2];
+} sizes;
+
+static sizes sizes_of(const max_pool2d *o, const ln_call *call) {
+  const int64_t *x = call->x[0]->shape.dim, *y = call->y[0]->shape.dim;
+  return (sizes){
+    .planes = x[0] * x[1],
+    .H = x[2],
+    .W = x[3],
+    .OH = y[2],
+    .OW = y[3],
+    .KH = o->kernel_size[0],
+    .KW = o->kernel_size[1],
+    .S = { o->stride[0], o->stride[1] },
+    .P = { o->padding[0], o->padding[1] },
+    .D = { o->dilation[0], o->dilation[1] },
+  };
+}
+
+/* The place iy*W + ix of the largest pixel in the window that begins at (top,
+ * left); -1 where ceil_mode made a window that meets no pixel. A NaN wins. */
+static int64_t place_of_largest(const sizes *s, int64_t top, int64_t left,
+                                const float x[s->H][s->W]) {
+  int64_t place = -1;
+  float largest = -INFINITY;
+  for (int64_t ky = 0; ky < s->KH; ky++)
+    for (int64_t kx = 0; kx < s->KW; kx++) {
+      const int64_t iy = top + ky * s->D[0], ix = left + kx * s->D[1];
+      if (iy < 0 || iy >= s->H || ix < 0 || ix >= s->W) continue;
+      if (place < 0 || x[iy][ix] > largest || isnan(x[iy][ix])) {
+        place = iy * s->W + ix;
+        largest = x[iy][ix];
+      }
+    }
+  return place;
+}
+
+static ln_status forward(const void *self, const ln_call *call) {
+  const sizes s = sizes_of(self, call);
+  const float(*x)[s.H][s.W] = (void *)ln_x(call, 0);
+  float(*y)[s.OH][s.OW] = (void *)ln_y(call, 0);
+  int32_t(*largest)[s.OH][s.OW] = call->saved;
+
+  for (int64_t p = 0; p < s.planes; p++)
+    for (int64_t oy = 0; oy < s.OH; oy++)
+      for (int64_t ox = 0; ox < s.OW; ox++) {
+        const int64_t i = place_of_largest(&s, oy * s.S[0] - s.P[0],
+                                           ox * s.S[1] - s.P[1], x[p]);
+        largest[p][oy][ox] = (int32_t)i;
+        y[p][oy][ox] = i < 0 ? -INFINITY : x[p][i / s.W][i % s.W];
+      }
+  return LN_OK;
+}
+
+static ln_status backward(const void *self, const ln_call *call) {
+  const sizes s = sizes_of(self, call);
+  const float(*dy)[s.OH * s.OW] = (void *)ln_dy(call, 0);
+  float(*dx)[s.H * s.W] = (void *)ln_dx(call, 0);
+  int32_t(*largest)[s.OH * s.OW] = call->saved;
+
+  for (int64_t p = 0; p < s.planes; p++) {
+    memset(dx[p], 0, sizeof dx[p]);
+    for (int64_t o = 0; o < s.OH * s.OW; o++)
+      if (largest[p][o] >= 0) dx[p][largest[p][o]] += dy[p][o];
+  }
+  return LN_OK;
+}
+
+/* ---- method "2x2" -------------------------------------------------------- */
+
+/* Windows of 2x2 that touch: no borders, no overlap, so one sweep over pairs
+ * of rows does, the compiler turns it into vectors, and the winner's place is
+ * one of four: 0 1 / 2 3. A last odd row or column is never read. */
+
+static ln_status pairs_plan(const void *self, ln_infer *io) {
+  const max_pool2d *o = self;
+  for (int d = 0; d < 2; d++) {
+    const bool fits = o->kernel_size[d] == 2 && o->stride[d] == 2 &&
+                      o->padding[d] == 0 && o->dilation[d] == 1 &&
+                      2 * io->y[0].dim[2 + d] <= io->x[0].dim[2 + d];
+    if (!fits) return LN_UNSUITED;
+  }
+  io->saved = ln_count(&io->y[0]); /* a byte each */
+  return LN_OK;
+}
+
+/* Moves to the challenger if it is larger than the best so far, or NaN. */
+static inline void challenge(float challenger, int32_t place, float *best,
+                             int32_t *at) {
+  const bool wins = challenger > *best || challenger != challenger;
+  *best = wins ? challenger : *best;
+  *at = wins ? place : *at;
+}
+
+static void pool_rows(const float *restrict upper, const float *restrict lower,
+                      int64_t OW, float *restrict y, uint8_t *restrict place) {
+  for (int64_t i = 0; i < OW; i++) {
+    float best = upper[2 * i];
+    int32_t at = 0;
+    challenge(upper[2 * i + 1], 1, &best, &at);
+    challenge(lower[2 * i], 2, &best, &at);
+    challenge(lower[2 * i + 1], 3, &best, &at);
+    y[i] = best;
+    place[i] = (uint8_t)at;
+  }
+}
+
+static ln_status pairs_forward(const void *self, const ln_call *call) {
+  const sizes s = sizes_of(self, call);
+  const float(*x)[s.H][s.W] = (void *)ln_x(call, 0);
+  float(*y)[s.OH][s.OW] = (void *)ln_y(call, 0);
+  uint8_t(*place)[s.OH][s.OW] = call->saved;
+
+  for (int64_t p = 0; p < s.planes; p++)
+    for (int64_t oy = 0; oy < s.OH; oy++)
+      pool_rows(x[p][2 * oy], x[p][2 * oy + 1], s.OW, y[p][oy], place[p][oy]);
+  return LN_OK;
+}
+
+static void unpool_rows(const float *restrict dy, const uint8_t *restrict place,
+                        int64_t OW, float *restrict upper,
+                        float *restrict lower) {
+  for (int64_t i = 0; i < OW; i++) {
+    const float gradient = dy[i];
+    const int32_t at = place[i];
+    upper[2 * i] = at == 0 ? gradient : 0;
+    upper[2 * i + 1] = at == 1 ? gradient : 0;
+    lower[2 * i] = at == 2 ? gradient : 0;
+    lower[2 * i + 1] = at == 3 ? gradient : 0;
+  }
+}
+
+static ln_status pairs_backward(const void *self, const ln_call *call) {
+  const sizes s = sizes_of(self, call);
+  const float(*dy)[s.OH][s.OW] = (void *)ln_dy(call, 0);
+  float(*dx)[s.H][s.W] = (void *)ln_dx(call, 0);
+  uint8_t(*place)[s.OH][s.OW] = call->saved;
+
+  for (int64_t p = 0; p < s.planes; p++) {
+    if (s.H % 2 || s.W % 2) memset(dx[p], 0, sizeof dx[p]);
+    for (int64_t oy = 0; oy < s.OH; oy++)
+      unpool_rows(dy[p][oy], place[p][oy], s.OW, dx[p][2 * oy],
+                  dx[p][2 * oy + 1]);
+  }
+  return LN_OK;
+}
+
+static const ln_kernel kernels[] = {
+  { .method = "2x2",
+    .plan = pairs_plan,
+    .forward = pairs_forward,
+    .backward = pairs_backward,
+    .per_sample = 1 },
+};
+
+static const ln_layer layer = {
+  LN_LAYER,
+  .name = "max_pool2d",
+  .brief = "keeps the largest number of each window",
+  .formula = "y[n,c,oy,ox] = max over ky,kx of "
+             "x[n,c, oy*S + ky*D - P, ox*S + kx*D - P]",
+  .example = "nn.max_pool2d{ kernel_size = 2 }"
+             ":forward(lunet.randn{ 2, 6, 28, 28 })",
+  .inputs = "x(N,C,H,W)",
+  .outputs = "y(N,C,OH,OW)",
+  LN_OPTIONS(max_pool2d, options),
+  .traits = LN_PER_SAMPLE | LN_FORGETS_X | LN_FORGETS_Y | LN_NONSMOOTH,
+  .is = LN_IS_MAX_POOL_2X2,
+  .create = create,
+  .infer = infer,
+  .forward = forward,
+  .backward = backward,
+  LN_KERNELS(kernels),
+};
+LN_PLUGIN("max_pool2d", "1.0", &layer);
