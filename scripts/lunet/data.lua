@@ -53,16 +53,19 @@ end
 
 -- ---- the bundled digits -----------------------------------------------------
 
+local here = debug.getinfo(1, "S").source:match("^@(.*)/")
 local digit_rules = { { "split", "a text", default = "every fifth" } }
 local test_writers = 360 -- the last rows of the source, by other writers
 
 -- The sheet is a grid of 8x8 digits in grey 15 * pixel, see digits/README.md.
 local function read_digits()
-  local folder = core.folder .. "/digits/"
-  local labels = {}
-  for line in io.lines(folder .. "labels.txt") do
-    for digit in line:gmatch("%d") do labels[#labels + 1] = tonumber(digit) end
+  local folder, labels = here .. "/digits/", {}
+  local file, reason = io.open(folder .. "labels.txt")
+  if not file then core.raise("data.digits: %s", reason) end
+  for digit in file:read("a"):gmatch("%d") do
+    labels[#labels + 1] = tonumber(digit)
   end
+  file:close()
   local sheet = core.load(folder .. "digits.png")
   local rows, columns = sheet:shape()[2] // 8, sheet:shape()[3] // 8
   local x = sheet:view { rows, 8, columns, 8 }:transpose(2, 3)

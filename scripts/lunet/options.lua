@@ -39,10 +39,14 @@ local kinds = {
 
 -- What was given, as a message shows it.
 local function shown(value)
-  if type(value) == "number" then return tostring(value) end
   if type(value) == "string" then return ("'%s'"):format(value) end
-  if type(value) == "boolean" then return tostring(value) end
-  return "a " .. type(value)
+  if type(value) == "table" or type(value) == "userdata" then
+    local class = getmetatable(value)
+    local name = class and class.__name or type(value)
+    return (name:find("^[aeiou]") and "an " or "a ") .. name
+  end
+  if type(value) == "function" then return "a function" end
+  return tostring(value)
 end
 
 local function names_of(rules)

@@ -1,6 +1,7 @@
 -- The training loop: what it returns, when it stops, what it refuses.
 local lu = require "luaunit"
 local lunet = require "lunet"
+local progress = require "lunet.progress"
 local nn, optim, data = lunet.nn, lunet.optim, lunet.data
 
 -- Two clouds of points that one line divides.
@@ -104,6 +105,62 @@ function TestFit:test_augment_reaches_the_net()
     return x * 0
   end }))
   lu.assertEquals(seen, 16)
+end
+
+TestProgress = {}
+
+-- What f writes, instead of writing it.
+local function written(f)
+  local write, pieces = io.write, {}
+  io.write = function(...)
+    for _, piece in ipairs { ... } do pieces[#pieces + 1] = piece end
+  end
+  local right, message = pcall(f)
+  io.write = write
+  assert(right, message)
+  return table.concat(pieces)
+end
+
+function TestProgress:test_one_line_an_epoch_where_no_terminal_is()
+  local now = { epoch = 2, batch = 3, seen = 60, loss = 0.5, accuracy = 0.75,
+                validation = 0.5, seconds = 2 }
+  local text = written(function()
+    local bar = progress.new { epochs = 3, items = 100 }
+    bar.terminal = false
+    bar:batch(now)
+    bar:epoch(now)
+    bar:finish()
+  end)
+  lu.assertEquals(text, "epoch 2/3  loss 0.5000  accuracy 75.00 %  "
+                  .. "validation 50.00 %  50/s\n")
+end
+
+function TestProgress:test_one_line_is_drawn_again_on_a_terminal()
+  local now = { epoch = 2, batch = 3, seen = 60, loss = 0.5, accuracy = 0.75,
+                seconds = 2 }
+  local text = written(function()
+    local bar = progress.new { epochs = 3, items = 100 }
+    bar.terminal = true
+    bar:batch(now)
+    bar:batch(now) -- too soon to be drawn
+    bar:epoch(now)
+    bar:finish()
+  end)
+  local _, redrawn = text:gsub("\r", "")
+  lu.assertEquals(redrawn, 2)
+  lu.assertStrContains(text, "2/3 batch 3 loss 0.500 acc 75.0% ")
+  lu.assertStrContains(text, " left")
+  lu.assertEquals(text:sub(-1), "\n")
+  for line in text:gsub("\27%[%d*m", ""):gmatch("[^\r\n]+") do
+    lu.assertTrue(#line < 80, line)
+  end
+end
+
+function TestProgress:test_an_error_leaves_no_half_drawn_line()
+  local net, train = line(), clouds(8)
+  local o = options_for(net, { progress = true, on_epoch = error })
+  local text = written(function() pcall(lunet.fit, net, train, o) end)
+  lu.assertEquals(text:sub(-1), "\n")
 end
 
 TestAccuracy = {}

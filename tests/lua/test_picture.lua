@@ -194,7 +194,8 @@ function TestShow:test_images_batches_and_weights()
 end
 
 function TestShow:test_refusals()
-  lu.assertErrorMsgContains("show needs a file", lunet.show, lunet.rand { 3, 3 })
+  lu.assertErrorMsgContains("show needs a file", lunet.show,
+                            lunet.rand { 3, 3 })
   lu.assertErrorMsgContains("of shape (3) is no image", lunet.show,
                             lunet.rand { 3 }, "x.png")
   lu.assertErrorMsgContains("it must be a tensor", lunet.show, 3, "x.png")
