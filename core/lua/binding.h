@@ -98,6 +98,7 @@ void ln_lua_open_files(lua_State *L);
 void ln_lua_open_json(lua_State *L);
 void ln_lua_open_optim(lua_State *L);
 void ln_lua_open_data(lua_State *L);
+void ln_lua_open_system(lua_State *L);
 
 LN_EXPORT int luaopen_lunet_core(lua_State *L);
 

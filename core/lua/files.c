@@ -1,11 +1,8 @@
 /* files.c - tensors to and from files. The suffix of the name says which
  * format; what the formats are is the business of core/files. */
-#include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 #include "lua/binding.h"
 
@@ -178,76 +175,12 @@ static int save(lua_State *L) {
   return 0;
 }
 
-/* ---- folders -------------------------------------------------------------- */
-
-static void close_folder(void *folder) {
-  closedir(folder);
-}
-
-/* Pushes a list of the names in the folder, without the hidden ones. */
-static void push_names(lua_State *L, const char *path) {
-  void **guard = ln_lua_guard(L, close_folder);
-  *guard = opendir(path);
-  if (!*guard) ln_lua_fail(L, "%s: %s", path, strerror(errno));
-  lua_newtable(L);
-  lua_Integer n = 0;
-  const struct dirent *entry;
-  while ((entry = readdir(*guard))) {
-    if (entry->d_name[0] == '.') continue;
-    lua_pushstring(L, entry->d_name);
-    lua_rawseti(L, -2, ++n);
-  }
-}
-
-static int compare_texts(const void *a, const void *b) {
-  return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* The texts of the list on the top, sorted; pushes their array. */
-static const char **push_sorted(lua_State *L, size_t n) {
-  const char **texts = lua_newuserdatauv(L, (n + 1) * sizeof *texts, 0);
-  for (size_t i = 0; i < n; i++) {
-    lua_rawgeti(L, -2, (lua_Integer)i + 1);
-    texts[i] = lua_tostring(L, -1);
-    lua_pop(L, 1); /* the list keeps it */
-  }
-  qsort(texts, n, sizeof *texts, compare_texts);
-  return texts;
-}
-
-static bool is_folder(lua_State *L, const char *folder, const char *name) {
-  struct stat about;
-  const char *path = lua_pushfstring(L, "%s/%s", folder, name);
-  const bool yes = stat(path, &about) == 0 && S_ISDIR(about.st_mode);
-  lua_pop(L, 1);
-  return yes;
-}
-
-/* core.list_folder(path) -> { { name =, is_folder = }, ... }, sorted by name */
-static int list_folder(lua_State *L) {
-  const char *path = ln_lua_check_text(L, 1, "core.list_folder", "path");
-  push_names(L, path);
-  const size_t n = lua_rawlen(L, -1);
-  const char **names = push_sorted(L, n);
-  lua_createtable(L, (int)n, 0);
-  for (size_t i = 0; i < n; i++) {
-    lua_createtable(L, 0, 2);
-    lua_pushstring(L, names[i]);
-    lua_setfield(L, -2, "name");
-    lua_pushboolean(L, is_folder(L, path, names[i]));
-    lua_setfield(L, -2, "is_folder");
-    lua_rawseti(L, -2, (lua_Integer)i + 1);
-  }
-  return 1;
-}
-
 void ln_lua_open_files(lua_State *L) {
   static const luaL_Reg functions[] = {
     { "load", load },
     { "save", save },
     { "load_safetensors", load_safetensors },
     { "save_safetensors", save_safetensors },
-    { "list_folder", list_folder },
     { NULL, NULL },
   };
   luaL_setfuncs(L, functions, 0);

@@ -64,7 +64,7 @@ static int set_steps(lua_State *L) {
   return 0;
 }
 
-/* optimizer:buffer(p, s) -> tensor, name: what the rule remembers for
+/* optimizer:buffer(p, s) -> name, tensor: what the rule remembers for
  * parameter p, the s-th of it, both from 1; nothing where there is no more. */
 static int buffer(lua_State *L) {
   static const char what[] = "optimizer:buffer";
@@ -75,8 +75,8 @@ static int buffer(lua_State *L) {
   ln_tensor *t =
       p < 1 || s < 1 ? NULL : ln_optimizer_buffer(o, p - 1, s - 1, &name);
   if (!t) return 0;
-  ln_lua_push_tensor(L, ln_tensor_retain(t));
   lua_pushstring(L, name);
+  ln_lua_push_tensor(L, ln_tensor_retain(t));
   return 2;
 }
 

@@ -1,7 +1,6 @@
 /* tensor.c - the tensor as a Lua value: its life, its memory, its entries and
  * its views. How tensors are made is in tensor_make.c, how one computes with
  * them in tensor_math.c; how they are printed, in scripts/lunet/tensor.lua. */
-
 #include "base/text.h"
 #include "lua/binding.h"
 
@@ -39,27 +38,22 @@ ln_tensor *ln_lua_test_tensor(lua_State *L, int index) {
 
 /* ---- entries: t[i], t[i] = v, #t ----------------------------------------- */
 
-/* The index at stack place 2, from 0; for t[i] and t[i] = v. */
-static int64_t check_entry(lua_State *L, const ln_tensor *t) {
-  const int64_t i = ln_lua_check_integer(L, 2, "tensor[i]", "i");
-  if (t->shape.rank == 0)
-    ln_lua_fail(L, "tensor[%I]: the tensor has no dims; use item()",
-                (lua_Integer)i);
-  if (i < 1 || i > t->shape.dim[0])
-    ln_lua_fail(L, "tensor[%I]: dim 1 has size %I, so i must be in 1..%I",
-                (lua_Integer)i, (lua_Integer)t->shape.dim[0],
-                (lua_Integer)t->shape.dim[0]);
-  return i - 1;
+/* Counted from 1 by the user, from 0 in the engine, which refuses what is out
+ * of range. */
+static int64_t from_one(int64_t i) {
+  return i > INT64_MIN ? i - 1 : i;
 }
 
-static ln_tensor *select_entry(lua_State *L, ln_tensor *t, int64_t i) {
+/* The entry at the index at stack place 2, for t[i] and t[i] = v. */
+static ln_tensor *select_entry(lua_State *L, ln_tensor *t) {
+  const int64_t i = ln_lua_check_integer(L, 2, "tensor[i]", "i");
   ln_tensor *entry = NULL;
-  ln_lua_check(L, ln_tensor_select(t, i, &entry));
+  ln_lua_check(L, ln_tensor_select(t, from_one(i), &entry));
   return entry;
 }
 
 static int get_entry(lua_State *L, ln_tensor *t) {
-  ln_tensor *entry = select_entry(L, t, check_entry(L, t));
+  ln_tensor *entry = select_entry(L, t);
   if (entry->shape.rank > 0) return ln_lua_push_tensor(L, entry);
   lua_pushnumber(L, (lua_Number)entry->data[0]);
   ln_tensor_release(entry);
@@ -100,12 +94,11 @@ static int set_entry(lua_State *L) {
   if (lua_type(L, 2) == LUA_TSTRING)
     ln_lua_fail(L, "a tensor has no fields to be set, such as '%s'",
                 lua_tostring(L, 2));
-  const int64_t i = check_entry(L, t);
   const ln_tensor *value = ln_lua_test_tensor(L, 3);
   if (!value && lua_type(L, 3) != LUA_TNUMBER)
     ln_lua_fail(L, "tensor[i] = v: v must be a number or a tensor, got %s",
                 ln_lua_kind(L, 3));
-  ln_tensor *entry = select_entry(L, t, i);
+  ln_tensor *entry = select_entry(L, t);
   const ln_status status = value ? ln_tensor_copy(entry, value)
                                  : set_to_number(entry, lua_tonumber(L, 3));
   ln_tensor_release(entry);
@@ -216,14 +209,7 @@ static int narrow(lua_State *L) {
   const int d = ln_lua_check_dim(L, 2, t, what);
   const int64_t start = ln_lua_check_integer(L, 3, what, "start");
   const int64_t count = ln_lua_check_integer(L, 4, what, "length");
-  const int64_t size = t->shape.dim[d];
-  if (start < 1 || count < 0 || start - 1 > size || count > size - (start - 1))
-    ln_lua_fail(L,
-                "%s: start %I with length %I does not lie in dim %d, which "
-                "has size %I; start + length - 1 must be in 0..%I",
-                what, (lua_Integer)start, (lua_Integer)count, d + 1,
-                (lua_Integer)size, (lua_Integer)size);
-  ln_lua_check(L, ln_tensor_narrow(t, d, start - 1, count, &part));
+  ln_lua_check(L, ln_tensor_narrow(t, d, from_one(start), count, &part));
   return ln_lua_push_tensor(L, part);
 }
 
