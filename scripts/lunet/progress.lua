@@ -42,7 +42,7 @@ function progress:redraw(part, text)
   text = text:sub(1, line_width - bar_width - 1)
   io.write("\r", painted(("#"):rep(full)), ("-"):rep(bar_width - full), " ",
            text, (" "):rep(self.length - #text))
-  io.stdout:flush()
+  io.flush()
   self.length = #text
 end
 
@@ -81,7 +81,7 @@ function progress:epoch(now)
                  ("  validation %.2f %%"):format(100 * now.validation)
     io.write(("epoch %d/%d  loss %.4f  accuracy %.2f %%%s  %.0f/s\n"):format(
       now.epoch, self.epochs, now.loss, 100 * now.accuracy, text or "", rate))
-    io.stdout:flush()
+    io.flush()
   end
 end
 
