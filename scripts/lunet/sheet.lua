@@ -1,0 +1,55 @@
+-- sheet.lua - many images in one picture, each with a caption under it.
+
+local canvas = require "lunet.canvas"
+local core = require "lunet_core"
+local options = require "lunet.options"
+local tiles = require "lunet.tiles"
+
+local rules = {
+  { "images", "a tensor or a list of tensors", required = true,
+    example = "images = x (a batch), or a list of images (C,H,W)" },
+  { "captions", "a list", default = {} },
+  { "title", "a text", default = "" },
+  { "columns", "a whole number", min = 1 },
+  { "zoom", "a whole number", min = 1 },
+}
+
+-- An image (C,H,W), grey or RGB in 0..1, as rows of colours.
+local function rows_of(image)
+  local shape = image:shape()
+  if #shape ~= 3 or shape[1] ~= 1 and shape[1] ~= 3 then
+    core.raise("picture.sheet: an image has shape (%s), it must be (1,H,W) "
+               .. "or (3,H,W)", table.concat(shape, ","))
+  end
+  local planes, rows = image:tolist(), {}
+  local red, green, blue = planes[1], planes[2] or planes[1],
+                           planes[3] or planes[1]
+  for i = 1, shape[2] do
+    rows[i] = {}
+    for j = 1, shape[3] do
+      rows[i][j] = canvas.colour(red[i][j], green[i][j], blue[i][j])
+    end
+  end
+  return rows
+end
+
+-- A batch (N,C,H,W) as a list of its images; a list stays what it is.
+local function list_of(images)
+  if type(images) == "table" then return images end
+  local list = {}
+  for i = 1, images:shape()[1] do list[i] = images[i] end
+  return list
+end
+
+-- sheet{ images = batch or list [, captions = {…}, title =, columns =,
+-- zoom =] }: a picture (3,H,W).
+return function(given)
+  local o = options.check("picture.sheet", given, rules)
+  local list = {}
+  for i, image in ipairs(list_of(o.images)) do
+    list[i] = { rows = rows_of(image), caption = o.captions[i] or "" }
+  end
+  local first = list[1] and list[1].rows or {}
+  o.zoom = o.zoom or tiles.zoom(#first, #(first[1] or {}), 80)
+  return tiles.draw(list, o):tensor()
+end

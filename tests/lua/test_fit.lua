@@ -1,0 +1,236 @@
+-- The training loop: what it returns, when it stops, what it refuses.
+local lu = require "luaunit"
+local lunet = require "lunet"
+local progress = require "lunet.progress"
+local nn, optim, data = lunet.nn, lunet.optim, lunet.data
+
+-- Two clouds of points that one line divides.
+local function clouds(n)
+  local x, labels = lunet.randn { n, 2 }, {}
+  for i = 1, n do
+    labels[i] = i % 2
+    x[i] = x[i] + (4 * labels[i] - 2)
+  end
+  return data.tensors { x = x, labels = lunet.tensor(labels) }
+end
+
+local function line()
+  return nn.sequential { nn.linear { in_features = 2, out_features = 2 } }
+end
+
+local function options_for(net, more)
+  local o = { loss = nn.cross_entropy {}, progress = false,
+              optimizer = optim.sgd(net:parameters(), { lr = 0.1 }) }
+  for name, value in pairs(more or {}) do o[name] = value end
+  return o
+end
+
+TestFit = {}
+
+function TestFit:setUp() lunet.manual_seed(3) end
+
+function TestFit:test_learns_and_keeps_book()
+  local net, train, test = line(), clouds(200), clouds(50)
+  local run = lunet.fit(net, train, options_for(net, { epochs = 3,
+                                                       validate = test }))
+  lu.assertEquals(run.epochs, 3)
+  for _, name in ipairs { "loss", "accuracy", "validation",
+                          "validation_loss" } do
+    lu.assertEquals(#run[name], 3, name)
+  end
+  lu.assertTrue(run.loss[3] < run.loss[1])
+  lu.assertTrue(run.accuracy[3] > 0.95)
+  lu.assertEquals(run.validation[3], lunet.accuracy(net, test))
+  lu.assertTrue(run.seconds > 0)
+end
+
+-- fit does what the loop of a script does, to the last bit.
+function TestFit:test_is_the_loop_of_a_script()
+  local train = clouds(30)
+  lunet.manual_seed(5)
+  local net = line()
+  lunet.fit(net, train, options_for(net, { epochs = 2, batch_size = 8 }))
+
+  lunet.manual_seed(5)
+  local other, loss_fn = line(), nn.cross_entropy {}
+  local opt = optim.sgd(other:parameters(), { lr = 0.1 })
+  for _ = 1, 2 do
+    for x, labels in train:batches { size = 8, shuffle = true } do
+      loss_fn:forward(other:forward(x), labels)
+      opt:zero_grad()
+      other:backward(loss_fn:backward())
+      opt:step()
+    end
+  end
+  lu.assertEquals(net:parameters()[1].value:tolist(),
+                  other:parameters()[1].value:tolist())
+end
+
+function TestFit:test_on_epoch_stops()
+  for _, answer in ipairs { true, "stop" } do
+    local net, seen = line(), {}
+    local run = lunet.fit(net, clouds(20), options_for(net, {
+      epochs = 9, on_epoch = function(run, epoch)
+        seen[epoch] = run.loss[epoch]
+        return epoch == 2 and answer
+      end }))
+    lu.assertEquals(run.epochs, 2)
+    lu.assertEquals(seen, run.loss)
+  end
+end
+
+function TestFit:test_schedule_by_epoch_and_by_step()
+  for per, steps in pairs { epoch = 2, step = 10 } do
+    local net = line()
+    local o = options_for(net, { epochs = 2, batch_size = 4 })
+    o.schedule = optim.schedule.step { optimizer = o.optimizer, step_size = 1,
+                                       gamma = 0.5, per = per }
+    lunet.fit(net, clouds(20), o) -- 5 batches an epoch
+    lu.assertAlmostEquals(o.optimizer.lr, 0.1 * 0.5 ^ steps, 1e-12)
+  end
+end
+
+function TestFit:test_clip_bounds_a_step()
+  local net, train = line(), clouds(16)
+  local before = net:parameters()[1].value:clone()
+  lunet.fit(net, train, options_for(net, { clip = 1e-3, batch_size = 16 }))
+  local moved = (net:parameters()[1].value - before):abs():max()
+  lu.assertTrue(moved > 0 and moved <= 0.1 * 1e-3)
+end
+
+function TestFit:test_augment_reaches_the_net()
+  local net, seen = line(), 0
+  lunet.fit(net, clouds(16), options_for(net, { augment = function(x)
+    seen = seen + x:shape()[1]
+    return x * 0
+  end }))
+  lu.assertEquals(seen, 16)
+end
+
+TestProgress = {}
+
+-- What f writes, instead of writing it.
+local function written(f)
+  local output, file <close> = io.output(), io.tmpfile()
+  io.output(file)
+  local right, message = pcall(f)
+  io.output(output)
+  assert(right, message)
+  file:seek("set")
+  return file:read("a")
+end
+
+function TestProgress:test_one_line_an_epoch_where_no_terminal_is()
+  local now = { epoch = 2, batch = 3, seen = 60, loss = 0.5, accuracy = 0.75,
+                validation = 0.5, seconds = 2 }
+  local text = written(function()
+    local bar = progress.new { epochs = 3, items = 100 }
+    bar.terminal = false
+    bar:batch(now)
+    bar:epoch(now)
+    bar:finish()
+  end)
+  lu.assertEquals(text, "epoch 2/3  loss 0.5000  accuracy 75.00 %  "
+                  .. "validation 50.00 %  50/s\n")
+end
+
+function TestProgress:test_one_line_is_drawn_again_on_a_terminal()
+  local now = { epoch = 2, batch = 3, seen = 60, loss = 0.5, accuracy = 0.75,
+                seconds = 2 }
+  local text = written(function()
+    local bar = progress.new { epochs = 3, items = 100 }
+    bar.terminal = true
+    bar:batch(now)
+    bar:batch(now) -- too soon to be drawn
+    bar:epoch(now)
+    bar:finish()
+  end)
+  local _, redrawn = text:gsub("\r", "")
+  lu.assertEquals(redrawn, 2)
+  lu.assertStrContains(text, "2/3 batch 3 loss 0.500 acc 75.0% ")
+  lu.assertStrContains(text, " left")
+  lu.assertEquals(text:sub(-1), "\n")
+  for drawn in text:gsub("\27%[%d*m", ""):gmatch("[^\r\n]+") do
+    lu.assertTrue(#drawn < 80, drawn)
+  end
+end
+
+function TestProgress:test_an_error_leaves_no_half_drawn_line()
+  local net, train = line(), clouds(8)
+  local o = options_for(net, { progress = true, on_epoch = error })
+  local text = written(function() pcall(lunet.fit, net, train, o) end)
+  lu.assertEquals(text:sub(-1), "\n")
+end
+
+TestAccuracy = {}
+
+function TestAccuracy:test_scores_and_labels()
+  local scores = lunet.tensor { { 3, 1, 0 }, { 0, 1, 2 }, { 0, 5, 1 },
+                                { 9, 0, 0 } }
+  lu.assertEquals(lunet.accuracy(scores, lunet.tensor { 0, 2, 1, 1 }), 0.75)
+end
+
+function TestAccuracy:test_batches_do_not_matter()
+  local net, dataset = line(), clouds(30)
+  local whole = lunet.accuracy(net, dataset)
+  for _, size in ipairs { 1, 7, 30 } do
+    lu.assertEquals(lunet.accuracy(net, dataset, size), whole)
+  end
+  lu.assertEquals(lunet.accuracy(net:predict(dataset.x), dataset.labels),
+                  whole)
+end
+
+function TestAccuracy:test_refusals()
+  lu.assertErrorMsgContains("with the same N", lunet.accuracy,
+                            lunet.zeros { 2, 3 }, lunet.zeros { 3 })
+  lu.assertErrorMsgContains("there are no samples", lunet.accuracy, line(),
+                            clouds(4):take(0))
+  lu.assertErrorMsgContains("it must be a dataset", lunet.accuracy, line(),
+                            lunet.zeros { 3 })
+end
+
+TestRefusals = {}
+
+local function message_of(f, ...)
+  local right, message = pcall(f, ...)
+  lu.assertFalse(right)
+  return message
+end
+
+function TestRefusals:test_the_loss_runs_away()
+  local net = nn.sequential {
+    nn.linear { in_features = 2, out_features = 4, name = "first" }, nn.relu {},
+    nn.linear { in_features = 4, out_features = 2, name = "second" },
+  }
+  local o = options_for(net, { batch_size = 4, epochs = 50 })
+  o.optimizer.lr = 1e30
+  local message = message_of(function() lunet.fit(net, clouds(40), o) end)
+  lu.assertStrMatches(message, ".*test_fit%.lua:%d+: fit: the loss is .*")
+  lu.assertStrContains(message, "in epoch 1, batch")
+  lu.assertStrContains(message, "with lr = 1e+30")
+  lu.assertStrContains(message, "the first result that is not finite")
+  lu.assertStrContains(message, "try a smaller rate, such as lr = 1e+29")
+end
+
+function TestRefusals:test_options()
+  local net, train = line(), clouds(4)
+  local o = options_for(net)
+  local message = message_of(lunet.fit, net, train, { loss = o.loss })
+  lu.assertStrContains(message, "fit needs the option 'optimizer'")
+  message = message_of(lunet.fit, net, train, { optimizer = o.optimizer })
+  lu.assertStrContains(message, "try loss = nn.cross_entropy{}")
+  o.epoch = 3
+  message = message_of(lunet.fit, net, train, o)
+  lu.assertStrContains(message, "did you mean 'epochs'?")
+end
+
+function TestRefusals:test_arguments()
+  local net = line()
+  local o = options_for(net)
+  lu.assertStrContains(message_of(lunet.fit, 7, clouds(4), o), "must be a net")
+  lu.assertStrContains(message_of(lunet.fit, net, 7, o), "must be a dataset")
+  lu.assertStrContains(message_of(lunet.fit, net, clouds(4):take(0), o),
+                       "'train' has no samples")
+end
+
+os.exit(lu.LuaUnit.run())

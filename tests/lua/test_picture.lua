@@ -1,0 +1,204 @@
+-- Pictures, dot by dot where it matters.
+local lu = require "luaunit"
+local lunet = require "lunet"
+local canvas = require "lunet.canvas"
+local font = require "lunet.font"
+local picture = lunet.picture
+
+local white = { 255, 255, 255 }
+
+-- The bytes {red, green, blue} of a dot, x and y from 0.
+local function dot(tensor, x, y)
+  local colour = {}
+  for plane = 1, 3 do
+    colour[plane] = math.floor(tensor[plane][y + 1][x + 1] * 255 + 0.5)
+  end
+  return colour
+end
+
+-- How many dots have this colour 0xRRGGBB.
+local function count(tensor, colour)
+  local here = lunet.ones { tensor:shape()[2], tensor:shape()[3] }
+  for plane = 1, 3 do
+    local byte = colour >> 24 - 8 * plane & 255
+    here = here * ((tensor[plane] * 255 - byte):abs():lt(0.5))
+  end
+  return here:sum()
+end
+
+TestFont = {}
+
+function TestFont:test_every_character_is_drawn_once()
+  local seen = {}
+  for code = 32, 126 do
+    local rows = font.glyph(string.char(code))
+    lu.assertEquals(#rows, font.height, string.char(code))
+    for _, row in ipairs(rows) do
+      lu.assertStrMatches(row, "[.#][.#][.#][.#][.#]")
+    end
+    local drawing = table.concat(rows)
+    lu.assertNil(seen[drawing], "two characters look the same: "
+                 .. string.char(code))
+    seen[drawing] = true
+  end
+end
+
+function TestFont:test_a_glyph()
+  lu.assertEquals(table.concat(font.glyph("T"), "\n"), [[
+#####
+..#..
+..#..
+..#..
+..#..
+..#..
+..#..
+.....
+.....]])
+  lu.assertEquals(font.glyph("\200"), font.glyph("?"))
+end
+
+TestCanvas = {}
+
+function TestCanvas:test_fill_is_cut_at_the_rim()
+  local c = canvas.new(4, 3)
+  c:fill(-5, 1, 7, 99, 0x102030)
+  local t = c:tensor()
+  lu.assertEquals(t:shape(), { 3, 3, 4 })
+  lu.assertEquals(dot(t, 1, 1), { 0x10, 0x20, 0x30 })
+  lu.assertEquals(dot(t, 1, 0), white)
+  lu.assertEquals(dot(t, 2, 2), white)
+  lu.assertEquals(count(t, 0x102030), 4)
+end
+
+function TestCanvas:test_line()
+  local c = canvas.new(20, 20)
+  c:line(2, 3, 17, 18, 0x000000, 3)
+  local t = c:tensor()
+  for i = 2, 17 do lu.assertEquals(dot(t, i, i + 1), { 0, 0, 0 }) end
+  lu.assertEquals(dot(t, 2, 18), white)
+  lu.assertEquals(dot(t, 17, 3), white)
+end
+
+function TestCanvas:test_text()
+  local c = canvas.new(40, 20)
+  c:text(1, 2, "T", { scale = 2 })
+  local t = c:tensor()
+  lu.assertEquals(count(t, 0x000000), 11 * 4) -- 5 + 6 dots of 2x2
+  lu.assertEquals(dot(t, 1, 2), { 0, 0, 0 })
+  lu.assertEquals(dot(t, 5, 15), { 0, 0, 0 })
+  lu.assertEquals({ canvas.text_size("ab\nabc", 2) }, { 34, 38 })
+end
+
+function TestCanvas:test_alignment()
+  local right, center = canvas.new(20, 9), canvas.new(20, 9)
+  right:text(19, 0, "l", { align = "right" })
+  center:text(10, 0, "T", { align = "center" })
+  lu.assertEquals(dot(right:tensor(), 18 - 2, 3), { 0, 0, 0 })
+  lu.assertEquals(dot(center:tensor(), 10, 3), { 0, 0, 0 })
+end
+
+TestCurves = {}
+
+-- A line that runs level is drawn where its tick is.
+function TestCurves:test_a_level_line()
+  local t = picture.curves {
+    lines = { { name = "level", y = { 5, 5, 5 } },
+              { name = "rise", y = { 0, 5, 10 } } } }
+  local _, height, width = table.unpack(t:shape())
+  lu.assertEquals({ width, height }, { 800, 500 })
+  local middle = (84 + 500 - 72) // 2 -- between the ends of the y axis
+  lu.assertEquals(dot(t, 300, middle), { 0x1f, 0x5f, 0xbf })
+  lu.assertEquals(dot(t, 300, middle + 6), white)
+  lu.assertTrue(count(t, 0xd9480f) > 500)
+end
+
+function TestCurves:test_gaps_and_single_points()
+  local nan = 0 / 0
+  picture.curves { lines = { { name = "gap", y = { 1, nan, 2, math.huge } } } }
+  picture.curves { lines = { { name = "one", y = { 3 } } } }
+  picture.curves { lines = { { name = "none", y = {} } } }
+end
+
+function TestCurves:test_refusals()
+  lu.assertErrorMsgContains("needs the option 'lines'", picture.curves, {})
+  lu.assertErrorMsgContains("needs the option 'y'", picture.curves,
+                            { lines = { { name = "a" } } })
+  lu.assertErrorMsgContains("did you mean 'title'?", picture.curves,
+                            { lines = {}, tittle = "a" })
+end
+
+TestSheet = {}
+
+function TestSheet:test_images_keep_their_dots()
+  local image = lunet.tensor { { { 0, 1 }, { 0.2, 0.4 } } }
+  local t = picture.sheet { images = { image }, zoom = 10 }
+  -- border 20, then a rim of one dot
+  lu.assertEquals(dot(t, 21, 21), { 0, 0, 0 })
+  lu.assertEquals(dot(t, 31, 21), white)
+  lu.assertEquals(dot(t, 21, 31), { 51, 51, 51 })
+  lu.assertEquals(dot(t, 40, 40), { 102, 102, 102 })
+end
+
+function TestSheet:test_colour_and_batches()
+  local batch = lunet.zeros { 2, 3, 4, 4 }
+  batch[2][1]:fill(1)
+  local t = picture.sheet { images = batch, zoom = 5, columns = 2,
+                            captions = { "black", "red" } }
+  lu.assertEquals(count(t, 0xff0000), 400)
+  lu.assertEquals(count(t, 0x000000), 400)
+end
+
+function TestSheet:test_empty()
+  local t = picture.sheet { images = {}, title = "no mistakes" }
+  lu.assertTrue(count(t, 0x202020) > 50)
+end
+
+function TestSheet:test_refusals()
+  lu.assertErrorMsgContains("has shape (2,4,4)", picture.sheet,
+                            { images = { lunet.zeros { 2, 4, 4 } } })
+end
+
+TestFilters = {}
+
+function TestFilters:test_zero_is_white_and_signs_have_colours()
+  local weight = lunet.tensor { { { { 0, 2 }, { -2, 1 } } } }
+  local t = picture.filters { weight = weight, zoom = 40 }
+  local middle = t:shape()[3] // 2
+  lu.assertEquals(dot(t, middle - 20, 40), white)
+  lu.assertEquals(dot(t, middle + 20, 40), { 0xc9, 0x2a, 0x1f })
+  lu.assertEquals(dot(t, middle - 20, 80), { 0x1f, 0x4f, 0xbf })
+  lu.assertEquals(dot(t, middle + 20, 80), { 228, 149, 143 })
+end
+
+function TestFilters:test_all_zero()
+  picture.filters { weight = lunet.zeros { 2, 3, 3, 3 } }
+end
+
+function TestFilters:test_refusals()
+  lu.assertErrorMsgContains("has shape (10,64)", picture.filters,
+                            { weight = lunet.zeros { 10, 64 } })
+end
+
+TestShow = {}
+
+function TestShow:test_images_batches_and_weights()
+  local path = os.tmpname() .. ".png"
+  for _, x in ipairs { lunet.rand { 5, 6 }, lunet.rand { 1, 5, 6 },
+                       lunet.rand { 3, 5, 6 }, lunet.rand { 4, 3, 5, 6 },
+                       lunet.randn { 4, 2, 3, 3 },
+                       lunet.full({ 4, 1, 5, 6 }, 255) } do
+    lunet.show(x, path)
+    lu.assertEquals(#lunet.load(path):shape(), 3)
+  end
+  os.remove(path)
+end
+
+function TestShow:test_refusals()
+  lu.assertErrorMsgContains("show needs a file", lunet.show,
+                            lunet.rand { 3, 3 })
+  lu.assertErrorMsgContains("of shape (3) is no image", lunet.show,
+                            lunet.rand { 3 }, "x.png")
+  lu.assertErrorMsgContains("it must be a tensor", lunet.show, 3, "x.png")
+end
+
+os.exit(lu.LuaUnit.run())
