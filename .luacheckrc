@@ -1,0 +1,7 @@
+-- Rules for luacheck: Lua 5.4, no globals, 80 columns.
+std = "lua54"
+max_line_length = 80
+self = false
+exclude_files = { "build*", "out" }
+-- LuaUnit finds tests by their global names.
+files["tests/**/test_*.lua"] = { allow_defined_top = true }
