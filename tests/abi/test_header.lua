@@ -8,8 +8,8 @@ local strict = "-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
 local include = "-Icore/include"
 
 local function compiles_alone(compiler, language, standard)
-  local ok, output = shell.run(
-    "echo '#include <lunet/plugin.h>' | %s -x %s -std=%s %s %s -c -o /dev/null -",
+  local ok, output = shell.run("echo '#include <lunet/plugin.h>' | "
+    .. "%s -x %s -std=%s %s %s -c -o /dev/null -",
     compiler, language, standard, strict, include)
   lu.assertTrue(ok, output)
 end
