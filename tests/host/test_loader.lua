@@ -148,7 +148,8 @@ end
 function TestSearch:test_unknown_word_has_a_neighbour()
   local ok, message = pcall(function() return lunet.nn.covn2d {} end)
   lu.assertFalse(ok)
-  lu.assertStrContains(message, "unknown layer 'covn2d'; did you mean 'conv2d'?")
+  lu.assertStrContains(message,
+    "unknown layer 'covn2d'; did you mean 'conv2d'?")
 end
 
 local status = lu.LuaUnit.run()
