@@ -9,5 +9,7 @@
 /* Flushes from now on, on this thread; returns the setting before. */
 uint64_t ln_flush_denormals(void);
 void ln_restore_denormals(uint64_t setting);
+/* The setting of this thread, for another one to take over. */
+uint64_t ln_denormals_setting(void);
 
 #endif

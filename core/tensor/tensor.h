@@ -12,6 +12,8 @@ typedef struct ln_storage {
   int64_t bytes;
   int64_t references; /* atomic */
   uint64_t version;   /* raised by every write */
+  int size_class;     /* the pool's */
+  struct ln_storage *next;
 } ln_storage;
 
 /* `view` is what plugins see and must come first. */
@@ -21,7 +23,18 @@ typedef struct ln_full_tensor {
   ln_storage *storage;
   int64_t stride[LN_MAX_DIMS]; /* in floats */
   bool dense;
+  struct ln_full_tensor *next; /* of those not in use */
 } ln_full_tensor;
+
+/* The strides of `shape` row by row without gaps. */
+void ln_row_strides(const ln_shape *shape, int64_t *stride);
+/* A further tensor over a part of t's storage, which begins at t->data +
+ * offset. */
+ln_status ln_tensor_part(const ln_tensor *t, const ln_shape *shape,
+                         const int64_t *stride, int64_t offset,
+                         ln_tensor **out);
+/* Refuses a dim (from 0) that t does not have; `what` is the caller's name. */
+ln_status ln_check_dim(const char *what, const ln_tensor *t, int dim);
 
 static inline ln_full_tensor *ln_full(const ln_tensor *t) {
   return (ln_full_tensor *)(uintptr_t)t;

@@ -345,6 +345,9 @@ ln_status ln_png_read(const char *path, ln_tensor **out);
 ln_status ln_png_write(const char *path, const ln_tensor *t);
 /* A whole file, unpacked if it is gzip; free() the bytes. */
 ln_status ln_file_read(const char *path, uint8_t **bytes, size_t *size);
+/* The same, of the first `most` bytes only: a look at a header. */
+ln_status ln_file_read_first(const char *path, size_t most, uint8_t **bytes,
+                             size_t *size);
 ln_status ln_file_write(const char *path, const void *bytes, size_t size);
 
 #endif

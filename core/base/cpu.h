@@ -1,0 +1,17 @@
+/* cpu.h - which instruction set the kernels use. */
+#ifndef LUNET_BASE_CPU_H
+#define LUNET_BASE_CPU_H
+
+#include <lunet/lunet.h>
+
+typedef enum { LN_ISA_BASELINE, LN_ISA_AVX2, LN_ISA_AVX512 } ln_isa;
+
+/* The best that this machine has, or the one that the environment variable
+ * LUNET_ISA (baseline, avx2, avx512) asks for; an unknown or impossible one is
+ * refused. Looked up once. */
+ln_status ln_cpu_isa(ln_isa *out);
+/* LN_CPU_... bits of that instruction set; those of the baseline where
+ * ln_cpu_isa refuses. */
+uint64_t ln_cpu_features(void);
+
+#endif

@@ -1,0 +1,303 @@
+/* program.c - the program `lunet`: scripts, -e and the prompt.
+ *
+ * It is Lua's own program in all that a user of `lua` would expect, and finds
+ * Lunet's Lua half by itself: beside the build folder, or where it was
+ * installed. Ctrl-C stops what runs and leaves the engine usable. */
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <lualib.h>
+
+#include "lua/binding.h"
+
+static const char usage[] =
+    "usage: lunet [options] [FILE.lua [arguments]]\n"
+    "\n"
+    "  lunet                  a prompt (or the script on standard input)\n"
+    "  lunet FILE.lua ...     run a script; - is standard input\n"
+    "  -e CODE                run CODE; lunet, nn, optim and data are there\n"
+    "  -i                     a prompt, after what else was asked for\n"
+    "  --help, --version\n";
+
+enum { EXIT_USAGE = 2 };
+
+/* ---- Ctrl-C ---------------------------------------------------------------- */
+
+static lua_State *running; /* what Ctrl-C stops */
+
+static void stop(lua_State *L, lua_Debug *frame) {
+  (void)frame;
+  lua_sethook(L, NULL, 0, 0);
+  ln_lua_fail(L, "interrupted!");
+}
+
+/* The first Ctrl-C asks to stop, the second one ends the process. */
+static void on_interrupt(int number) {
+  signal(number, SIG_DFL);
+  ln_cancel();
+  lua_sethook(running, stop,
+              LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+}
+
+static void watch(lua_State *L) {
+  /* Without SA_RESTART, so that reading a line ends, too. */
+  struct sigaction action = { .sa_handler = on_interrupt };
+  running = L;
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGINT, &action, NULL);
+}
+
+static void unwatch(lua_State *L) {
+  signal(SIGINT, SIG_DFL);
+  lua_sethook(L, NULL, 0, 0);
+  ln_clear_cancel();
+}
+
+/* Calls what is on the stack as lua_pcall does, and lets Ctrl-C stop it. */
+static int call(lua_State *L, int n_arguments, int n_results, bool traceback) {
+  const int handler = lua_gettop(L) - n_arguments;
+  lua_pushcfunction(L, ln_lua_traceback);
+  lua_insert(L, handler);
+  watch(L);
+  const int status =
+      lua_pcall(L, n_arguments, n_results, traceback ? handler : 0);
+  unwatch(L);
+  lua_remove(L, handler);
+  return status;
+}
+
+/* ---- the prompt's needs, see console.lua ------------------------------------ */
+
+/* call(f) -> true, results; or false, message. */
+static int protected_call(lua_State *L) {
+  lua_settop(L, 1);
+  const int status = call(L, 0, LUA_MULTRET, false);
+  lua_pushboolean(L, status == LUA_OK);
+  lua_insert(L, 1);
+  return lua_gettop(L);
+}
+
+/* read_line(prompt) -> line; false after Ctrl-C; nil at the end. */
+static int read_line(lua_State *L) {
+  fputs(luaL_checkstring(L, 1), stdout);
+  fflush(stdout);
+  char *line = NULL;
+  size_t room = 0;
+  watch(L);
+  errno = 0;
+  ssize_t length = getline(&line, &room, stdin);
+  const bool interrupted = length < 0 && errno == EINTR;
+  unwatch(L);
+  clearerr(stdin);
+  if (length > 0 && line[length - 1] == '\n') length--;
+  if (length >= 0)
+    lua_pushlstring(L, line, (size_t)length);
+  else if (interrupted)
+    lua_pushboolean(L, false);
+  else
+    lua_pushnil(L);
+  free(line);
+  return 1;
+}
+
+/* ---- what the command line asks for ----------------------------------------- */
+
+/* Prints the message on the top of the stack and pops it. */
+static bool report(lua_State *L, int status) {
+  if (status == LUA_OK) return true;
+  fflush(stdout);
+  fprintf(stderr, "%s\n", luaL_tolstring(L, -1, NULL));
+  lua_pop(L, 2);
+  return false;
+}
+
+/* Runs console[name](...) with the arguments on the stack. */
+static bool run_console(lua_State *L, const char *name, int n_arguments) {
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "lunet.console");
+  if (!report(L, lua_pcall(L, 1, 1, 0))) return false;
+  lua_getfield(L, -1, name);
+  lua_remove(L, -2);
+  lua_insert(L, -1 - n_arguments);
+  return report(L, lua_pcall(L, n_arguments, 0, 0));
+}
+
+static bool run_prompt(lua_State *L) {
+  lua_pushcfunction(L, read_line);
+  lua_pushcfunction(L, protected_call);
+  return run_console(L, "run", 2);
+}
+
+static bool run_code(lua_State *L, const char *code) {
+  int status = luaL_loadbuffer(L, code, strlen(code), "=(command line)");
+  if (status == LUA_OK) status = call(L, 0, 0, true);
+  return report(L, status);
+}
+
+/* Pushes arg[1], arg[2], ... */
+static int push_arguments(lua_State *L) {
+  lua_getglobal(L, "arg");
+  const int n = (int)luaL_len(L, -1);
+  luaL_checkstack(L, n + 3, "too many arguments for the script");
+  for (int i = 1; i <= n; i++) lua_rawgeti(L, -i, i);
+  lua_remove(L, -1 - n);
+  return n;
+}
+
+/* path NULL: standard input. */
+static bool run_file(lua_State *L, const char *path) {
+  int status = luaL_loadfile(L, path);
+  if (status == LUA_OK) status = call(L, push_arguments(L), 0, true);
+  return report(L, status);
+}
+
+/* ---- the command line -------------------------------------------------------- */
+
+typedef struct request {
+  int script; /* its place in argv, argc: none */
+  bool code, prompt, help, version;
+  const char *wrong; /* what is not understood */
+} request;
+
+/* Reads the options up to the script. */
+static request read_options(int argc, char **argv) {
+  request r = { .script = argc };
+  for (int i = 1; i < argc; i++) {
+    const char *word = argv[i];
+    if (word[0] != '-' || word[1] == 0) {
+      r.script = i;
+      break;
+    }
+    if (strcmp(word, "-e") == 0 && i + 1 < argc) {
+      r.code = true;
+      i++;
+    } else if (strcmp(word, "-i") == 0) {
+      r.prompt = true;
+    } else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+      r.help = true;
+    } else if (strcmp(word, "--version") == 0) {
+      r.version = true;
+    } else {
+      r.wrong = word;
+      break;
+    }
+  }
+  return r;
+}
+
+/* arg[0] is the script; what stands before it has places below 0. */
+static void set_arg(lua_State *L, int argc, char **argv, int script) {
+  const int zero = script < argc ? script : 0;
+  lua_createtable(L, argc, 1);
+  for (int i = 0; i < argc; i++) {
+    lua_pushstring(L, argv[i]);
+    lua_rawseti(L, -2, i - zero);
+  }
+  lua_setglobal(L, "arg");
+}
+
+static bool run_codes(lua_State *L, char **argv, const request *r) {
+  if (r->code && !run_console(L, "add_globals", 0)) return false;
+  for (int i = 1; i < r->script && argv[i]; i++)
+    if (strcmp(argv[i], "-e") == 0 && !run_code(L, argv[++i])) return false;
+  return true;
+}
+
+static bool run(lua_State *L, int argc, char **argv, const request *r) {
+  if (!run_codes(L, argv, r)) return false;
+  if (r->script < argc) {
+    const char *path = argv[r->script];
+    if (!run_file(L, strcmp(path, "-") == 0 ? NULL : path)) return false;
+  }
+  const bool nothing_yet = r->script == argc && !r->code;
+  if (r->prompt || (nothing_yet && isatty(STDIN_FILENO))) return run_prompt(L);
+  return nothing_yet ? run_file(L, NULL) : true;
+}
+
+/* ---- Lua with Lunet in it ----------------------------------------------------- */
+
+/* Pushes the folder of Lunet's scripts: ../scripts, seen from the program in
+ * its build folder, else where they were installed. */
+static void push_script_folder(lua_State *L) {
+  char program[PATH_MAX], folder[PATH_MAX];
+  const ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
+  if (n > 0) {
+    program[n] = 0;
+    lua_pushfstring(L, "%s/../scripts", dirname(program));
+    const char *found = realpath(lua_tostring(L, -1), folder);
+    lua_pop(L, 1);
+    lua_pushfstring(L, "%s/lunet/init.lua", found ? found : "");
+    const bool is_ours = found && access(lua_tostring(L, -1), R_OK) == 0;
+    lua_pop(L, 1);
+    if (is_ours) {
+      lua_pushstring(L, found);
+      return;
+    }
+  }
+  lua_pushliteral(L, LN_SCRIPT_FOLDER);
+}
+
+static void add_lunet(lua_State *L) {
+  lua_getglobal(L, "package");
+  push_script_folder(L);
+  const char *folder = lua_tostring(L, -1);
+  lua_getfield(L, -2, "path");
+  lua_pushfstring(L, "%s/?.lua;%s/?/init.lua;%s", folder, folder,
+                  lua_tostring(L, -1));
+  lua_setfield(L, -4, "path");
+  lua_getfield(L, -3, "preload");
+  lua_pushcfunction(L, luaopen_lunet_core);
+  lua_setfield(L, -2, "lunet_core");
+  lua_settop(L, 0);
+}
+
+typedef struct command_line {
+  int argc;
+  char **argv;
+  const request *asked;
+  bool succeeded;
+} command_line;
+
+static int protected_main(lua_State *L) {
+  command_line *c = lua_touserdata(L, 1);
+  luaL_checkversion(L);
+  luaL_openlibs(L);
+  add_lunet(L);
+  set_arg(L, c->argc, c->argv, c->asked->script);
+  c->succeeded = run(L, c->argc, c->argv, c->asked);
+  return 0;
+}
+
+static int run_lua(int argc, char **argv, const request *asked) {
+  command_line c = { argc, argv, asked, false };
+  lua_State *L = luaL_newstate();
+  if (!L) {
+    fputs("lunet: out of memory\n", stderr);
+    return EXIT_FAILURE;
+  }
+  lua_pushcfunction(L, protected_main);
+  lua_pushlightuserdata(L, &c);
+  const bool fine = report(L, lua_pcall(L, 1, 0, 0)) && c.succeeded;
+  lua_close(L);
+  return fine ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char **argv) {
+  const request asked = read_options(argc, argv);
+  if (asked.wrong) {
+    fprintf(stderr, "lunet: %s '%s'; see lunet --help\n",
+            strcmp(asked.wrong, "-e") == 0 ? "no code follows"
+                                           : "unknown option",
+            asked.wrong);
+    return EXIT_USAGE;
+  }
+  if (asked.help) return fputs(usage, stdout) < 0;
+  if (asked.version) return puts("Lunet " LN_VERSION ", " LUA_RELEASE) < 0;
+  return run_lua(argc, argv, &asked);
+}

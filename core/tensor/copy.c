@@ -1,0 +1,80 @@
+/* copy.c - writing into tensors: copies and constants. */
+#include "tensor/walk.h"
+
+#include <string.h>
+
+typedef struct copying {
+  float *to;
+  const float *from;
+} copying;
+
+static void copy_row(void *arg, int64_t n, const int64_t *at,
+                     const int64_t *step) {
+  const copying *c = arg;
+  float *to = c->to + at[0];
+  const float *from = c->from + at[1];
+  if (step[0] == 1 && step[1] == 1)
+    memcpy(to, from, (size_t)n * sizeof(float));
+  else
+    for (int64_t i = 0; i < n; i++) to[i * step[0]] = from[i * step[1]];
+}
+
+/* u is broadcast to t's shape, and shares no memory with it. */
+static void copy_apart(ln_tensor *t, const ln_tensor *u) {
+  ln_walk walk = ln_walk_together(&t->shape, (const ln_tensor *[]){ t, u }, 2);
+  ln_walk_rows(&walk, copy_row, &(copying){ t->data, u->data });
+}
+
+static ln_status check_shapes(const ln_tensor *t, const ln_tensor *u) {
+  ln_shape both;
+  char text_t[200], text_u[200];
+  if (ln_broadcast("copy", &t->shape, &u->shape, &both) != LN_OK)
+    return LN_FAILED;
+  if (ln_shape_equal(&both, &t->shape)) return LN_OK;
+  return ln_set_error("copy: shape %s is larger than the tensor %s that it is "
+                      "copied into",
+                      ln_shape_text(&u->shape, text_u),
+                      ln_shape_text(&t->shape, text_t));
+}
+
+ln_status ln_tensor_copy(ln_tensor *t, const ln_tensor *u) {
+  ln_tensor *apart = NULL;
+  if (check_shapes(t, u) != LN_OK) return LN_FAILED;
+  if (ln_tensor_same_storage(t, u)) {
+    if (ln_tensor_clone(u, &apart) != LN_OK) return LN_FAILED;
+    u = apart;
+  }
+  copy_apart(t, u);
+  ln_tensor_touch(t);
+  ln_tensor_release(apart);
+  return LN_OK;
+}
+
+ln_status ln_tensor_clone(const ln_tensor *t, ln_tensor **out) {
+  if (ln_tensor_new(&t->shape, out) != LN_OK) return LN_FAILED;
+  copy_apart(*out, t);
+  return LN_OK;
+}
+
+ln_status ln_tensor_dense(ln_tensor *t, ln_tensor **out) {
+  if (!ln_tensor_is_dense(t)) return ln_tensor_clone(t, out);
+  *out = ln_tensor_retain(t);
+  return LN_OK;
+}
+
+typedef struct filling {
+  float *to, value;
+} filling;
+
+static void fill_row(void *arg, int64_t n, const int64_t *at,
+                     const int64_t *step) {
+  const filling *f = arg;
+  for (int64_t i = 0; i < n; i++) f->to[at[0] + i * step[0]] = f->value;
+}
+
+ln_status ln_tensor_fill(ln_tensor *t, float value) {
+  ln_walk walk = ln_walk_together(&t->shape, (const ln_tensor *[]){ t }, 1);
+  ln_walk_rows(&walk, fill_row, &(filling){ t->data, value });
+  ln_tensor_touch(t);
+  return LN_OK;
+}

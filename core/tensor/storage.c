@@ -1,0 +1,150 @@
+/* storage.c - see storage.h.
+ *
+ * Sizes are rounded up to classes, four to each doubling, so at most a fifth
+ * of a storage lies idle. Each class has a list of storages not in use.
+ *
+ * Invariant: a storage is either alive (counted in bytes_alive, on no list)
+ * or kept (counted in bytes_kept, on the list of its class). */
+#include "tensor/storage.h"
+#include "base/memory.h"
+
+#include <pthread.h>
+
+enum {
+  SMALLEST = 256,            /* bytes of class 0 */
+  CLASSES = 4 * 54,          /* up to 2^62 bytes */
+  HEADER = 64,               /* the struct lies in front of its numbers */
+  ALWAYS_KEPT = 64 * 1 << 20 /* bytes */
+};
+_Static_assert(sizeof(ln_storage) <= HEADER, "the numbers begin at 64 bytes");
+
+static struct {
+  pthread_mutex_t lock;
+  ln_storage *kept[CLASSES];
+  int64_t bytes_alive, bytes_made, bytes_kept;
+} pool = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+/* Class 4d + q holds (4 + q) / 4 * 2^d times the smallest size. */
+static int64_t bytes_of_class(int class) {
+  return (int64_t)(4 + class % 4) * (SMALLEST / 4) << (class / 4);
+}
+
+static int class_of_bytes(int64_t bytes) {
+  if (bytes <= SMALLEST) return 0;
+  int doublings = 63 - __builtin_clzll((uint64_t)bytes / SMALLEST);
+  int class = 4 * doublings;
+  while (bytes_of_class(class) < bytes) class ++;
+  return class;
+}
+
+/* ---- the lock, which a fork must not leave closed in the child ----------- */
+
+static void lock_pool(void) {
+  pthread_mutex_lock(&pool.lock);
+}
+
+static void unlock_pool(void) {
+  pthread_mutex_unlock(&pool.lock);
+}
+
+static void follow_forks(void) {
+  pthread_atfork(lock_pool, unlock_pool, unlock_pool);
+}
+
+/* ---- lending ------------------------------------------------------------- */
+
+static ln_storage *take_kept(int class) {
+  ln_storage *s = pool.kept[class];
+  if (!s) return NULL;
+  pool.kept[class] = s->next;
+  pool.bytes_kept -= bytes_of_class(class);
+  return s;
+}
+
+static ln_storage *allocate(int class) {
+  ln_storage *s = ln_alloc((size_t)(HEADER + bytes_of_class(class)));
+  if (!s) return NULL;
+  *s = (ln_storage){ .data = (float *)(void *)((char *)s + HEADER),
+                     .size_class = class };
+  return s;
+}
+
+ln_status ln_storage_new(int64_t count, ln_storage **out) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, follow_forks);
+  int64_t bytes = count * (int64_t)sizeof(float);
+  int class = class_of_bytes(bytes);
+  lock_pool();
+  ln_storage *s = take_kept(class);
+  unlock_pool();
+  if (!s) s = allocate(class);
+  if (!s) return LN_FAILED;
+  s->bytes = bytes;
+  s->references = 1;
+  s->version = 0;
+  lock_pool();
+  pool.bytes_alive += bytes;
+  pool.bytes_made += bytes;
+  unlock_pool();
+  *out = s;
+  return LN_OK;
+}
+
+void ln_storage_retain(ln_storage *s) {
+  __atomic_add_fetch(&s->references, 1, __ATOMIC_RELAXED);
+}
+
+/* ---- taking back --------------------------------------------------------- */
+
+static void free_kept(void) {
+  for (int class = 0; class < CLASSES; class ++)
+    for (ln_storage *s; (s = take_kept(class));) ln_free(s);
+}
+
+static bool fits(int64_t bytes) {
+  int64_t most = pool.bytes_alive / 2;
+  if (most < ALWAYS_KEPT) most = ALWAYS_KEPT;
+  return pool.bytes_kept + bytes <= most;
+}
+
+/* A full pool is emptied first: what lies there was of other sizes than those
+ * that come back now. Where even that makes no room, s itself is freed. */
+static void keep(ln_storage *s) {
+  int64_t bytes = bytes_of_class(s->size_class);
+  if (!fits(bytes)) free_kept();
+  if (!fits(bytes)) {
+    ln_free(s);
+    return;
+  }
+  s->next = pool.kept[s->size_class];
+  pool.kept[s->size_class] = s;
+  pool.bytes_kept += bytes;
+}
+
+void ln_storage_release(ln_storage *s) {
+  if (__atomic_sub_fetch(&s->references, 1, __ATOMIC_ACQ_REL) > 0) return;
+  lock_pool();
+  pool.bytes_alive -= s->bytes;
+  keep(s);
+  unlock_pool();
+}
+
+__attribute__((destructor)) void ln_storage_pool_clear(void) {
+  lock_pool();
+  free_kept();
+  unlock_pool();
+}
+
+int64_t ln_tensor_bytes_alive(void) {
+  lock_pool();
+  int64_t bytes = pool.bytes_alive;
+  unlock_pool();
+  return bytes;
+}
+
+int64_t ln_tensor_bytes_made(void) {
+  lock_pool();
+  int64_t bytes = pool.bytes_made;
+  unlock_pool();
+  return bytes;
+}

@@ -1,0 +1,199 @@
+/* Reading whole files, plain or gzip, and writing them such that no name ever
+ * stands for half a file. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <zlib.h>
+
+#include "files_support.h"
+
+static void check_content(const char *path, const char *content) {
+  uint8_t *bytes;
+  size_t size;
+  ck_ok(ln_file_read(path, &bytes, &size));
+  ck_assert_uint_eq(size, strlen(content));
+  ck_assert_mem_eq(bytes, content, size);
+  free(bytes);
+}
+
+static size_t put_gzip(const char *path, const char *mode,
+                       const char *content) {
+  FILE *f = fopen(path, mode);
+  gzFile z = gzdopen(dup(fileno(f)), "wb");
+  gzwrite(z, content, (unsigned)strlen(content));
+  gzclose(z);
+  fseek(f, 0, SEEK_END);
+  long size = ftell(f);
+  fclose(f);
+  return (size_t)size;
+}
+
+START_TEST(what_is_written_is_read) {
+  ck_ok(ln_file_write("a", "one\0two", 7));
+  uint8_t *bytes;
+  size_t size;
+  ck_ok(ln_file_read("a", &bytes, &size));
+  ck_assert_uint_eq(size, 7);
+  ck_assert_mem_eq(bytes, "one\0two", 7);
+  free(bytes);
+  ck_ok(ln_file_write("a", "", 0));
+  check_content("a", "");
+}
+END_TEST
+
+START_TEST(gzip_is_unpacked) {
+  put_gzip("a.gz", "wb", "hello");
+  check_content("a.gz", "hello");
+  put_gzip("a.gz", "ab", " world");
+  check_content("a.gz", "hello world");
+  put_gzip("empty.gz", "wb", "");
+  check_content("empty.gz", "");
+}
+END_TEST
+
+START_TEST(large_gzip_is_unpacked) {
+  size_t n = 300000;
+  char *content = malloc(n + 1);
+  for (size_t i = 0; i < n; i++) content[i] = (char)('a' + i * i % 23);
+  content[n] = 0;
+  put_gzip("a.gz", "wb", content);
+  check_content("a.gz", content);
+  free(content);
+}
+END_TEST
+
+START_TEST(the_first_bytes_alone) {
+  uint8_t *bytes;
+  size_t size;
+  put_gzip("a.gz", "wb", "hello");
+  put_file("a", "hello", 5);
+  for (size_t most = 0; most < 8; most++)
+    for (int packed = 0; packed < 2; packed++) {
+      ck_ok(ln_file_read_first(packed ? "a.gz" : "a", most, &bytes, &size));
+      ck_assert_uint_eq(size, most < 5 ? most : 5);
+      ck_assert_mem_eq(bytes, "hello", size);
+      free(bytes);
+    }
+}
+END_TEST
+
+START_TEST(broken_gzip_is_refused) {
+  uint8_t *bytes;
+  size_t size = put_gzip("a.gz", "wb", "hello");
+  FILE *f = fopen("a.gz", "ab");
+  fputs("rubbish", f);
+  fclose(f);
+  ck_refused(ln_file_read("a.gz", &bytes, &size), "a.gz, offset ");
+  size = put_gzip("a.gz", "wb", "hello");
+  ck_assert_int_eq(truncate("a.gz", (off_t)size - 1), 0);
+  ck_refused(ln_file_read("a.gz", &bytes, &size),
+             "got the end of the file after 5 unpacked bytes");
+}
+END_TEST
+
+START_TEST(what_is_no_file_is_refused) {
+  uint8_t *bytes;
+  size_t size;
+  ck_refused(ln_file_read("absent", &bytes, &size), "try its full name");
+  ck_refused(ln_file_read(".", &bytes, &size), "got a folder");
+  ck_refused(ln_file_read("/dev/zero", &bytes, &size), "got a device");
+  ck_assert_int_eq(mkfifo("pipe", 0600), 0);
+  ck_refused(ln_file_read("pipe", &bytes, &size), "got a device");
+  ck_refused(ln_file_write(".", "x", 1), "directory");
+  ck_refused(ln_file_write("pipe", "x", 1), "no ordinary file");
+  ck_refused(ln_file_write("", "x", 1), "cannot create");
+  ck_refused(ln_file_write("absent/a", "x", 1), "mkdir -p");
+  ck_refused(ln_file_write("new/", "x", 1), "directory");
+}
+END_TEST
+
+/* The folder holds nothing but the old file, with its old content. */
+static void check_untouched(void) {
+  check_content("a", "old");
+  ck_assert_int_eq(count_files("."), 1);
+}
+
+START_TEST(a_full_disk_keeps_the_old_file) {
+  ck_ok(ln_file_write("a", "old", 3));
+  static char content[100000];
+  ln_shape shape = LN_SHAPE(3, 100, 100);
+  ln_tensor *t = make_tensor(shape, NULL);
+  ln_tensor_table table = { 1, (char *[]){ "t" }, &t };
+  signal(SIGXFSZ, SIG_IGN);
+  struct rlimit limit = { 8000, RLIM_INFINITY };
+  ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  ck_refused(ln_file_write("a", content, sizeof content), "a, offset 8000: ");
+  ck_refused(ln_npy_write("a", t), "File too large");
+  ck_refused(ln_npz_write("a", &table), "File too large");
+  ck_refused(ln_safetensors_write("a", &table, NULL), "File too large");
+  limit.rlim_cur = 10;
+  ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+  ck_refused(ln_png_write("a", t), "File too large");
+  limit.rlim_cur = RLIM_INFINITY;
+  setrlimit(RLIMIT_FSIZE, &limit);
+  ln_tensor_release(t);
+  check_untouched();
+}
+END_TEST
+
+START_TEST(a_vanished_folder_is_a_sentence) {
+  char here[200];
+  ck_assert_ptr_nonnull(getcwd(here, sizeof here));
+  ck_assert_int_eq(mkdir("gone", 0700), 0);
+  ck_assert_int_eq(chdir("gone"), 0);
+  ck_assert_int_eq(rmdir("../gone"), 0);
+  ck_refused(ln_file_write("a", "x", 1), "cannot create the file");
+  ck_assert_int_eq(chdir(here), 0);
+}
+END_TEST
+
+START_TEST(a_failure_of_the_rename_leaves_nothing) {
+  ck_assert_int_eq(mkdir("folder", 0700), 0);
+  ck_refused(ln_file_write("folder", "x", 1), "directory");
+  ck_assert_int_eq(count_files("folder"), 0);
+  ck_assert_int_eq(rmdir("folder"), 0);
+  ck_assert_int_eq(count_files("."), 0);
+}
+END_TEST
+
+START_TEST(links_and_permissions_stay) {
+  put_file("a", "old", 3);
+  ck_assert_int_eq(chmod("a", 0640), 0);
+  ck_assert_int_eq(symlink("a", "link"), 0);
+  ck_ok(ln_file_write("link", "new", 3));
+  check_content("a", "new");
+  struct stat about;
+  ck_assert_int_eq(lstat("link", &about), 0);
+  ck_assert(S_ISLNK(about.st_mode));
+  ck_assert_int_eq(stat("a", &about), 0);
+  ck_assert_uint_eq(about.st_mode & 07777, 0640);
+}
+END_TEST
+
+START_TEST(a_leftover_does_not_disturb) {
+  char name[64];
+  snprintf(name, sizeof name, ".lunet-%ld-0.tmp", (long)getpid());
+  put_file(name, "left over", 9);
+  ck_ok(ln_file_write("a", "new", 3));
+  check_content("a", "new");
+  check_content(name, "left over");
+}
+END_TEST
+
+START_TEST(long_names_can_be_written) {
+  char name[256];
+  memset(name, 'x', 255);
+  name[255] = 0;
+  ck_ok(ln_file_write(name, "new", 3));
+  check_content(name, "new");
+}
+END_TEST
+
+RUN_TESTS("files: whole files", what_is_written_is_read, gzip_is_unpacked,
+          large_gzip_is_unpacked, the_first_bytes_alone,
+          broken_gzip_is_refused, what_is_no_file_is_refused,
+          a_full_disk_keeps_the_old_file, a_vanished_folder_is_a_sentence,
+          a_failure_of_the_rename_leaves_nothing, links_and_permissions_stay,
+          a_leftover_does_not_disturb, long_names_can_be_written)
