@@ -187,6 +187,14 @@ ln_status ln_net_build(ln_net *net, const ln_shape *inputs, int64_t n) {
   return LN_OK;
 }
 
+int64_t ln_net_n_inputs(const ln_net *net) {
+  return net->n_inputs;
+}
+
+int64_t ln_net_n_outputs(const ln_net *net) {
+  return net->n_outputs;
+}
+
 int64_t ln_net_n_layers(const ln_net *net) {
   return net->n_nodes;
 }

@@ -1,5 +1,7 @@
 /* Tensors: what is shared and what is copied, shapes of every kind, memory
  * that is lent again, and the sentences of refusals. */
+#include <stdio.h>
+
 #include "core_support.h"
 #include "tensor/storage.h"
 
