@@ -46,7 +46,8 @@ function sequential.new(parts)
   end
   for i = 1, #parts do
     if not is_module(parts[i]) then
-      core.raise("nn.sequential: part %d is a %s, it must be a layer or a net%s",
+      core.raise("nn.sequential: part %d is a %s, it must be a layer or a "
+                 .. "net%s",
                  i, type(parts[i]), type(parts[i]) == "function" and
                  "; call it: nn.relu{}" or "")
     end
