@@ -54,7 +54,7 @@ START_TEST(what_is_no_picture_is_not_written) {
 }
 END_TEST
 
-/* ---- all kinds of pictures, written by libpng itself ---------------------- */
+/* ---- all kinds of pictures, written by libpng itself --------------------- */
 
 enum { SIDE = 9 };
 
@@ -150,7 +150,7 @@ START_TEST(all_kinds_of_pictures_are_read) {
 }
 END_TEST
 
-/* ---- pictures that are none ----------------------------------------------- */
+/* ---- pictures that are none ---------------------------------------------- */
 
 static const uint8_t head[] = "\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
 
