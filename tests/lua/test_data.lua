@@ -158,6 +158,8 @@ function TestBatches:test_a_loop_may_be_left()
       if x[1][1] == 2 then break end
     end
   end
+  local _, _, _, loader = numbers(4):batches()
+  lu.assertNotNil(getmetatable(loader).__close) -- how `for` ends it
 end
 
 function TestBatches:test_refusals()

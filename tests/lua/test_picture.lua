@@ -62,12 +62,14 @@ TestCanvas = {}
 function TestCanvas:test_fill_is_cut_at_the_rim()
   local c = canvas.new(4, 3)
   c:fill(-5, 1, 7, 99, 0x102030)
+  c:fill(3, 0, 9, 1, 0x405060)
   local t = c:tensor()
   lu.assertEquals(t:shape(), { 3, 3, 4 })
   lu.assertEquals(dot(t, 1, 1), { 0x10, 0x20, 0x30 })
   lu.assertEquals(dot(t, 1, 0), white)
   lu.assertEquals(dot(t, 2, 2), white)
   lu.assertEquals(count(t, 0x102030), 4)
+  lu.assertEquals(count(t, 0x405060), 1)
 end
 
 function TestCanvas:test_line()
@@ -110,6 +112,7 @@ function TestCurves:test_a_level_line()
   lu.assertEquals(dot(t, 300, middle), { 0x1f, 0x5f, 0xbf })
   lu.assertEquals(dot(t, 300, middle + 6), white)
   lu.assertTrue(count(t, 0xd9480f) > 500)
+  lu.assertEquals(dot(t, 771, 85), { 0xd9, 0x48, 0x0f }) -- the end of the rise
 end
 
 function TestCurves:test_gaps_and_single_points()
@@ -146,6 +149,7 @@ function TestSheet:test_colour_and_batches()
                             captions = { "black", "red" } }
   lu.assertEquals(count(t, 0xff0000), 400)
   lu.assertEquals(count(t, 0x000000), 400)
+  lu.assertEquals(dot(t, 20 + 58 // 2, 30), { 0, 0, 0 }) -- the first
 end
 
 function TestSheet:test_empty()
@@ -190,6 +194,16 @@ function TestShow:test_images_batches_and_weights()
     lunet.show(x, path)
     lu.assertEquals(#lunet.load(path):shape(), 3)
   end
+  os.remove(path)
+end
+
+function TestShow:test_the_largest_is_white()
+  local path = os.tmpname() .. ".png"
+  lunet.show(lunet.tensor { { 0, 5 }, { 10, 0 } }, path)
+  local t = lunet.load(path)
+  lu.assertEquals(dot(t, 22, 22), { 0, 0, 0 })
+  lu.assertEquals(dot(t, 90, 22), { 128, 128, 128 })
+  lu.assertEquals(dot(t, 22, 90), white)
   os.remove(path)
 end
 
