@@ -63,9 +63,8 @@ static ln_status check_groups(const conv2d *o, const ln_host *host) {
                    "groups = %" PRId64
                    " does not divide out_channels = %" PRId64
                    ": each group gets out_channels / groups filters; try "
-                   "groups = 1 or out_channels = %" PRId64,
-                   o->groups, o->out_channels,
-                   (o->out_channels / o->groups + 1) * o->groups);
+                   "groups = 1, or out_channels = %" PRId64,
+                   o->groups, o->out_channels, o->groups);
   if (o->in_channels % o->groups != 0)
     return ln_fail(host,
                    "groups = %" PRId64 " does not divide in_channels = %" PRId64
@@ -82,7 +81,7 @@ static ln_status create(void *self, const ln_host *host) {
       return ln_fail(host,
                      "padding = \"same\" with stride = %" PRId64
                      ": only stride 1 keeps the size of x; try padding = "
-                     "%" PRId64 ", which gives size / stride, rounded up",
+                     "%" PRId64 ", or stride = 1",
                      o->stride[d],
                      o->dilation[d] * (o->kernel_size[d] - 1) / 2);
   return check_groups(o, host); /* in_channels may still be 0: not known */

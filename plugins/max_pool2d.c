@@ -146,8 +146,9 @@ static ln_status backward(const void *self, const ln_call *call) {
 /* ---- method "2x2" -------------------------------------------------------- */
 
 /* Windows of 2x2 that touch: no borders, no overlap, so one sweep over pairs
- * of rows does, the compiler turns it into vectors, and the winner's place is
- * one of four: 0 1 / 2 3. A last odd row or column is never read. */
+ * of rows does, which the compiler turns into vectors. A last odd row or
+ * column is never read. The winners' places are those of the textbook, whose
+ * backward goes on from there. */
 
 static ln_status pairs_plan(const void *self, ln_infer *io) {
   const max_pool2d *o = self;
@@ -157,7 +158,6 @@ static ln_status pairs_plan(const void *self, ln_infer *io) {
                       2 * io->y[0].dim[2 + d] <= io->x[0].dim[2 + d];
     if (!fits) return LN_UNSUITED;
   }
-  io->saved = ln_count(&io->y[0]); /* a byte each */
   return LN_OK;
 }
 
@@ -169,56 +169,34 @@ static inline void challenge(float challenger, int32_t place, float *best,
   *at = wins ? place : *at;
 }
 
-static void pool_rows(const float *restrict upper, const float *restrict lower,
-                      int64_t OW, float *restrict y, uint8_t *restrict place) {
+/* Two rows of W pixels, the first of them at place `first` of the plane. */
+static void pool_rows(const float *restrict x, int32_t W, int32_t first,
+                      int64_t OW, float *restrict y,
+                      int32_t *restrict largest) {
   for (int64_t i = 0; i < OW; i++) {
-    float best = upper[2 * i];
-    int32_t at = 0;
-    challenge(upper[2 * i + 1], 1, &best, &at);
-    challenge(lower[2 * i], 2, &best, &at);
-    challenge(lower[2 * i + 1], 3, &best, &at);
+    const int32_t place = first + 2 * (int32_t)i;
+    float best = x[2 * i];
+    int32_t at = place;
+    challenge(x[2 * i + 1], place + 1, &best, &at);
+    challenge(x[2 * i + W], place + W, &best, &at);
+    challenge(x[2 * i + W + 1], place + W + 1, &best, &at);
     y[i] = best;
-    place[i] = (uint8_t)at;
+    largest[i] = at;
   }
 }
 
 static ln_status pairs_forward(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, call);
-  const float(*x)[s.H][s.W] = (void *)ln_x(call, 0);
+  const float(*x)[s.H * s.W] = (void *)ln_x(call, 0);
   float(*y)[s.OH][s.OW] = (void *)ln_y(call, 0);
-  uint8_t(*place)[s.OH][s.OW] = call->saved;
+  int32_t(*largest)[s.OH][s.OW] = call->saved;
 
   for (int64_t p = 0; p < s.planes; p++)
-    for (int64_t oy = 0; oy < s.OH; oy++)
-      pool_rows(x[p][2 * oy], x[p][2 * oy + 1], s.OW, y[p][oy], place[p][oy]);
-  return LN_OK;
-}
-
-static void unpool_rows(const float *restrict dy, const uint8_t *restrict place,
-                        int64_t OW, float *restrict upper,
-                        float *restrict lower) {
-  for (int64_t i = 0; i < OW; i++) {
-    const float gradient = dy[i];
-    const int32_t at = place[i];
-    upper[2 * i] = at == 0 ? gradient : 0;
-    upper[2 * i + 1] = at == 1 ? gradient : 0;
-    lower[2 * i] = at == 2 ? gradient : 0;
-    lower[2 * i + 1] = at == 3 ? gradient : 0;
-  }
-}
-
-static ln_status pairs_backward(const void *self, const ln_call *call) {
-  const sizes s = sizes_of(self, call);
-  const float(*dy)[s.OH][s.OW] = (void *)ln_dy(call, 0);
-  float(*dx)[s.H][s.W] = (void *)ln_dx(call, 0);
-  uint8_t(*place)[s.OH][s.OW] = call->saved;
-
-  for (int64_t p = 0; p < s.planes; p++) {
-    if (s.H % 2 || s.W % 2) memset(dx[p], 0, sizeof dx[p]);
-    for (int64_t oy = 0; oy < s.OH; oy++)
-      unpool_rows(dy[p][oy], place[p][oy], s.OW, dx[p][2 * oy],
-                  dx[p][2 * oy + 1]);
-  }
+    for (int64_t oy = 0; oy < s.OH; oy++) {
+      const int64_t first = 2 * oy * s.W;
+      pool_rows(x[p] + first, (int32_t)s.W, (int32_t)first, s.OW, y[p][oy],
+                largest[p][oy]);
+    }
   return LN_OK;
 }
 
@@ -226,7 +204,6 @@ static const ln_kernel kernels[] = {
   { .method = "2x2",
     .plan = pairs_plan,
     .forward = pairs_forward,
-    .backward = pairs_backward,
     .per_sample = 1 },
 };
 

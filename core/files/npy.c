@@ -32,18 +32,16 @@ static ln_status check_size(const char *where, const ln_npy_header *h,
                             size_t size) {
   int64_t count, bytes;
   if (ln_shape_count(&h->shape, &count) != LN_OK)
-    return ln_prefix_error("%s, offset %d: ", where, 10);
-  if (!ln_multiply(count, (int64_t)h->element->size, &bytes))
-    return ln_set_error("%s, offset 10: expected a shape that fits in memory, "
-                        "got %" PRId64 " numbers" LN_TRY_NEW_COPY,
-                        where, count);
-  if ((uint64_t)bytes == size - h->data) return LN_OK;
+    return ln_prefix_error("%s, offset 10: ", where);
+  size_t left = size - h->data;
+  if (ln_multiply(count, (int64_t)h->element->size, &bytes) &&
+      (uint64_t)bytes == left)
+    return LN_OK;
   char shape[200];
-  return ln_set_error("%s, offset %zu: expected %" PRId64
-                      " bytes of numbers, got %zu\n"
-                      "  shape %s x %zu bytes each = %" PRId64 LN_TRY_NEW_COPY,
-                      where, h->data, bytes, size - h->data,
-                      ln_shape_text(&h->shape, shape), h->element->size, bytes);
+  return ln_set_error("%s, offset %zu: expected %" PRId64 " numbers of %zu "
+                      "bytes for the shape %s, got %zu bytes" LN_TRY_NEW_COPY,
+                      where, h->data, count, h->element->size,
+                      ln_shape_text(&h->shape, shape), left);
 }
 
 ln_status ln_npy_decode(const char *where, const uint8_t *bytes, size_t size,

@@ -22,7 +22,8 @@ typedef struct job {
   const char *path;
   png_structp png;
   png_infop info;
-  char message[128]; /* libpng's, of the first failure */
+  char message[128]; /* libpng's, of the failure */
+  char warning[128]; /* the latest one before it, which may tell why */
   /* reading */
   const uint8_t *bytes;
   size_t size, at;
@@ -39,10 +40,10 @@ static void on_error(png_structp png, png_const_charp message) {
   png_longjmp(png, 1);
 }
 
-/* Warnings are about chunks that do not change the pixels. */
+/* A picture with warnings alone is a good one. */
 static void on_warning(png_structp png, png_const_charp message) {
-  (void)png;
-  (void)message;
+  job *j = png_get_error_ptr(png);
+  snprintf(j->warning, sizeof j->warning, ": %s", message);
 }
 
 /* ---- reading -------------------------------------------------------------- */
@@ -148,8 +149,8 @@ static ln_status read_picture(job *j, ln_tensor **out) {
     status = make_tensor(j, out);
   else
     status = ln_set_error(
-        "%s, offset %zu: expected a PNG picture, got %s" LN_TRY_NEW_COPY,
-        j->path, j->at, j->message);
+        "%s, offset %zu: expected a PNG picture, got %s%s" LN_TRY_NEW_COPY,
+        j->path, j->at, j->message, j->warning);
   png_destroy_read_struct(&j->png, &j->info, NULL);
   free(j->rows);
   free(j->pixels);
@@ -248,9 +249,9 @@ static ln_status write_picture(job *j, const ln_tensor *t) {
   if (j->info == NULL || j->row == NULL)
     status = ln_set_error("%s: no memory to write it", j->path);
   else if (!write_pixels(j, t))
-    status = ln_set_error("%s: cannot write the picture: %s\n"
+    status = ln_set_error("%s: cannot write the picture: %s%s\n"
                           "  try a smaller one",
-                          j->path, j->message);
+                          j->path, j->message, j->warning);
   png_destroy_write_struct(&j->png, &j->info);
   free(j->row);
   return status;

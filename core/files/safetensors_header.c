@@ -67,16 +67,16 @@ static ln_status check_size(const char *path, const ln_safetensors_entry *e) {
   int64_t count, bytes;
   if (ln_shape_count(&e->shape, &count) != LN_OK)
     return ln_prefix_error("%s, offset 8: tensor '%s': ", path, e->name);
-  if (!ln_multiply(count, (int64_t)e->element->size, &bytes))
-    return refuse(path, e->name, "a shape that fits in memory");
-  if (bytes == e->end - e->begin) return LN_OK;
+  if (ln_multiply(count, (int64_t)e->element->size, &bytes) &&
+      bytes == e->end - e->begin)
+    return LN_OK;
   char shape[200];
-  return ln_set_error(
-      "%s, offset 8: expected %" PRId64 " bytes of tensor '%s', got "
-      "data_offsets for %" PRId64
-      "\n  shape %s x %zu bytes each = %" PRId64 LN_TRY_NEW_COPY,
-      path, bytes, e->name, e->end - e->begin, ln_shape_text(&e->shape, shape),
-      e->element->size, bytes);
+  return ln_set_error("%s, offset 8: expected %" PRId64 " numbers of %zu bytes "
+                      "for the shape %s of tensor '%s', got data_offsets for "
+                      "%" PRId64 " bytes" LN_TRY_NEW_COPY,
+                      path, count, e->element->size,
+                      ln_shape_text(&e->shape, shape), e->name,
+                      e->end - e->begin);
 }
 
 /* The fields we know, once each; others are left to later versions. */

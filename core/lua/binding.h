@@ -86,6 +86,12 @@ int ln_lua_push_tensor(lua_State *L, ln_tensor *t);
 /* The tensor at `index`, or NULL where something else is. */
 ln_tensor *ln_lua_test_tensor(lua_State *L, int index);
 
+/* ---- layer.c ------------------------------------------------------------- */
+
+#define LN_LUA_LAYER "lunet.layer"
+
+ln_instance *ln_lua_check_layer(lua_State *L, int index, const char *what);
+
 /* ---- the parts of the module, each in its file --------------------------- */
 
 void ln_lua_open_object(lua_State *L);
@@ -99,6 +105,8 @@ void ln_lua_open_json(lua_State *L);
 void ln_lua_open_optim(lua_State *L);
 void ln_lua_open_data(lua_State *L);
 void ln_lua_open_system(lua_State *L);
+void ln_lua_open_layer(lua_State *L);
+void ln_lua_open_net(lua_State *L);
 
 LN_EXPORT int luaopen_lunet_core(lua_State *L);
 

@@ -5,7 +5,7 @@
 static const char dataset_class[] = "lunet.dataset";
 static const char loader_class[] = "lunet.loader";
 
-/* ---- datasets ------------------------------------------------------------- */
+/* ---- datasets ------------------------------------------------------------ */
 
 static void release_dataset(void *dataset) {
   ln_dataset_release(dataset);
@@ -132,7 +132,7 @@ static int gather(lua_State *L) {
   return push_batch(L, x, labels);
 }
 
-/* ---- loaders -------------------------------------------------------------- */
+/* ---- loaders ------------------------------------------------------------- */
 
 static void free_loader(void *loader) {
   ln_loader_free(loader);

@@ -64,8 +64,9 @@ int ln_lua_fail(lua_State *L, const char *format, ...) {
 
 void ln_lua_check(lua_State *L, ln_status status) {
   if (status == LN_OK) return;
-  if (status == LN_CANCELLED) ln_lua_fail(L, "interrupted!");
-  ln_lua_raise(L);
+  if (status != LN_CANCELLED) ln_lua_raise(L);
+  lua_sethook(L, NULL, 0, 0); /* Ctrl-C has been heard, see program.c */
+  ln_lua_fail(L, "interrupted!");
 }
 
 /* Adds "\n\tlab.lua:11: in function 'train'" for each frame of the user. */

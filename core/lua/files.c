@@ -6,7 +6,7 @@
 
 #include "lua/binding.h"
 
-/* ---- tables of tensors ---------------------------------------------------- */
+/* ---- tables of tensors --------------------------------------------------- */
 
 static void free_table(void *table) {
   ln_tensor_table_free(table);
@@ -36,9 +36,10 @@ static size_t count_tensors(lua_State *L, int index, const char *what) {
     if (lua_type(L, -2) != LUA_TSTRING)
       ln_lua_fail(L, "%s: expected a table name -> tensor, but a name is %s",
                   what, ln_lua_kind(L, -2));
+    const char *name = lua_tostring(L, -2);
     if (!ln_lua_test_tensor(L, -1))
-      ln_lua_fail(L, "%s: '%s' must be a tensor, got %s", what,
-                  lua_tostring(L, -2), ln_lua_kind(L, -1));
+      ln_lua_fail(L, "%s: '%s' must be a tensor, got %s", what, name,
+                  ln_lua_kind(L, -1));
     n++;
   }
   return n;
@@ -60,7 +61,7 @@ static ln_tensor_table to_tensor_table(lua_State *L, int index,
   return table;
 }
 
-/* ---- safetensors, with metadata ------------------------------------------- */
+/* ---- safetensors, with metadata ------------------------------------------ */
 
 /* Pushes the table and the metadata text (nil: none). */
 static void push_safetensors(lua_State *L, const char *path) {
@@ -91,7 +92,7 @@ static int save_safetensors(lua_State *L) {
   return 0;
 }
 
-/* ---- lunet.load and lunet.save -------------------------------------------- */
+/* ---- lunet.load and lunet.save ------------------------------------------- */
 
 static void load_npy(lua_State *L, const char *path) {
   ln_tensor *t = NULL;

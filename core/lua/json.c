@@ -17,7 +17,7 @@
 
 static const char list_class[] = "lunet.list";
 
-/* ---- encode --------------------------------------------------------------- */
+/* ---- encode -------------------------------------------------------------- */
 
 static void encode_into(lua_State *L, cJSON *parent, const char *key,
                         int depth);
@@ -169,7 +169,7 @@ static int json_encode(lua_State *L) {
   return 1;
 }
 
-/* ---- decode --------------------------------------------------------------- */
+/* ---- decode -------------------------------------------------------------- */
 
 static void push_node(lua_State *L, const cJSON *node);
 

@@ -27,7 +27,7 @@ static const char usage[] =
 
 enum { EXIT_USAGE = 2 };
 
-/* ---- Ctrl-C ---------------------------------------------------------------- */
+/* ---- Ctrl-C -------------------------------------------------------------- */
 
 static lua_State *running; /* what Ctrl-C stops */
 
@@ -72,7 +72,7 @@ static int call(lua_State *L, int n_arguments, int n_results, bool traceback) {
   return status;
 }
 
-/* ---- the prompt's needs, see console.lua ------------------------------------ */
+/* ---- the prompt's needs, see console.lua --------------------------------- */
 
 /* call(f) -> true, results; or false, message. */
 static int protected_call(lua_State *L) {
@@ -106,7 +106,7 @@ static int read_line(lua_State *L) {
   return 1;
 }
 
-/* ---- what the command line asks for ----------------------------------------- */
+/* ---- what the command line asks for -------------------------------------- */
 
 /* Prints the message on the top of the stack and pops it. */
 static bool report(lua_State *L, int status) {
@@ -157,7 +157,7 @@ static bool run_file(lua_State *L, const char *path) {
   return report(L, status);
 }
 
-/* ---- the command line -------------------------------------------------------- */
+/* ---- the command line ---------------------------------------------------- */
 
 typedef struct request {
   int script; /* its place in argv, argc: none */
@@ -220,7 +220,7 @@ static bool run(lua_State *L, int argc, char **argv, const request *r) {
   return nothing_yet ? run_file(L, NULL) : true;
 }
 
-/* ---- Lua with Lunet in it ----------------------------------------------------- */
+/* ---- Lua with Lunet in it ------------------------------------------------ */
 
 /* Pushes the folder of Lunet's scripts: ../scripts, seen from the program in
  * its build folder, else where they were installed. */

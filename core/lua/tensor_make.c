@@ -1,7 +1,7 @@
 /* tensor_make.c - new tensors: from nested tables, filled, or random. */
 #include "lua/binding.h"
 
-/* ---- lunet.tensor{ {1, 2}, {3, 4} } --------------------------------------- */
+/* ---- lunet.tensor{ {1, 2}, {3, 4} } -------------------------------------- */
 
 typedef struct reader {
   lua_State *L;
@@ -107,7 +107,7 @@ static int tensor(lua_State *L) {
   return ln_lua_push_tensor(L, t);
 }
 
-/* ---- filled and random ---------------------------------------------------- */
+/* ---- filled and random --------------------------------------------------- */
 
 static int push_full(lua_State *L, double value, const char *what) {
   const ln_shape shape = ln_lua_to_shape(L, 1, false, what);

@@ -30,7 +30,7 @@ static const char *title(lua_State *L) {
   return lua_tostring(L, lua_upvalueindex(2));
 }
 
-/* ---- two operands --------------------------------------------------------- */
+/* ---- two operands -------------------------------------------------------- */
 
 /* The operand at `index`; a number becomes a tensor without dims, which is
  * pushed. */
@@ -62,7 +62,7 @@ static int matmul(lua_State *L) {
   return ln_lua_push_tensor(L, out);
 }
 
-/* ---- one operand ---------------------------------------------------------- */
+/* ---- one operand --------------------------------------------------------- */
 
 static int unary(lua_State *L) {
   const ln_tensor *t = ln_lua_check_tensor(L, 1, title(L));
@@ -71,7 +71,7 @@ static int unary(lua_State *L) {
   return ln_lua_push_tensor(L, out);
 }
 
-/* ---- reductions ----------------------------------------------------------- */
+/* ---- reductions ---------------------------------------------------------- */
 
 static int push_reduced_all(lua_State *L, const ln_tensor *t, ln_reduce_op op) {
   double out = 0;
@@ -101,7 +101,7 @@ static int reduce(lua_State *L) {
   return ln_lua_push_tensor(L, out);
 }
 
-/* ---- the names ------------------------------------------------------------ */
+/* ---- the names ----------------------------------------------------------- */
 
 static const operation binary_operators[] = {
   { "__add", LN_OP_ADD, "tensor + tensor" },

@@ -14,11 +14,11 @@
 
 #define ck_ok(call) ck_assert_msg((call) == LN_OK, "%s", ln_error())
 /* The call must fail, and its sentence must contain the text. */
-#define ck_refused(call, text)                         \
-  do {                                                 \
-    ck_assert_int_eq((call), LN_FAILED);               \
-    ck_assert_msg(strstr(ln_error(), (text)) != NULL,  \
-                  "expected ...%s..., got: %s", (text), ln_error()); \
+#define ck_refused(call, text)                                                 \
+  do {                                                                         \
+    ck_assert_int_eq((call), LN_FAILED);                                       \
+    ck_assert_msg(strstr(ln_error(), (text)) != NULL,                          \
+                  "expected ...%s..., got: %s", (text), ln_error());           \
   } while (0)
 
 /* ---- a folder for the time of a test case; it is the current one ---------- */
@@ -84,9 +84,8 @@ __attribute__((unused)) static ln_tensor *make_tensor(ln_shape shape,
   return t;
 }
 
-__attribute__((unused)) static void check_tensor(const ln_tensor *t,
-                                                 ln_shape shape,
-                                                 const float *values) {
+__attribute__((unused)) static void
+check_tensor(const ln_tensor *t, ln_shape shape, const float *values) {
   char expected[200], got[200];
   ck_assert_str_eq(ln_shape_text(&t->shape, got),
                    ln_shape_text(&shape, expected));
@@ -97,14 +96,12 @@ __attribute__((unused)) static void check_tensor(const ln_tensor *t,
 
 /* ---- the program ---------------------------------------------------------- */
 
-/* Runs the tests, each one in a folder of its own. */
-__attribute__((unused)) static int run_tests(const char *name,
-                                             const TTest *const *tests,
-                                             size_t n) {
+__attribute__((unused)) static int
+run(const char *name, const TTest *const *tests, size_t n, bool own_folder) {
   Suite *suite = suite_create(name);
   for (size_t i = 0; i < n; i++) {
     TCase *tc = tcase_create(tests[i]->name);
-    tcase_add_unchecked_fixture(tc, enter_folder, leave_folder);
+    if (own_folder) tcase_add_unchecked_fixture(tc, enter_folder, leave_folder);
     tcase_set_timeout(tc, 30);
     tcase_add_test(tc, tests[i]);
     suite_add_tcase(suite, tc);
@@ -116,10 +113,11 @@ __attribute__((unused)) static int run_tests(const char *name,
   return failed > 0;
 }
 
-#define RUN_TESTS(name, ...)                                             \
-  int main(void) {                                                       \
-    const TTest *tests[] = { __VA_ARGS__ };                              \
-    return run_tests(name, tests, sizeof tests / sizeof tests[0]);       \
+/* A program whose tests run in a new folder each. */
+#define RUN_TESTS(name, ...)                                                   \
+  int main(void) {                                                             \
+    const TTest *tests[] = { __VA_ARGS__ };                                    \
+    return run(name, tests, sizeof tests / sizeof tests[0], true);             \
   }
 
 #endif

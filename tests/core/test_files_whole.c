@@ -192,8 +192,8 @@ START_TEST(long_names_can_be_written) {
 END_TEST
 
 RUN_TESTS("files: whole files", what_is_written_is_read, gzip_is_unpacked,
-          large_gzip_is_unpacked, the_first_bytes_alone,
-          broken_gzip_is_refused, what_is_no_file_is_refused,
-          a_full_disk_keeps_the_old_file, a_vanished_folder_is_a_sentence,
+          large_gzip_is_unpacked, the_first_bytes_alone, broken_gzip_is_refused,
+          what_is_no_file_is_refused, a_full_disk_keeps_the_old_file,
+          a_vanished_folder_is_a_sentence,
           a_failure_of_the_rename_leaves_nothing, links_and_permissions_stay,
           a_leftover_does_not_disturb, long_names_can_be_written)

@@ -216,6 +216,8 @@ ln_status ln_net_set_outputs(ln_net *, const int64_t *values, int64_t n);
 /* Infers all shapes, completes the instances. Shapes with the batch. */
 ln_status ln_net_build(ln_net *, const ln_shape *inputs, int64_t n);
 /* After a build. */
+int64_t ln_net_n_inputs(const ln_net *);
+int64_t ln_net_n_outputs(const ln_net *);
 int64_t ln_net_n_layers(const ln_net *);
 ln_instance *ln_net_layer(const ln_net *, int64_t node);
 const ln_shape *ln_net_value_shape(const ln_net *, int64_t value);

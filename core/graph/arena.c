@@ -1,0 +1,73 @@
+/* arena.c - packing by lifetime: large buffers first, each to the lowest
+ * place where it meets no buffer that lives at the same time. */
+#include "graph/arena.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+static int64_t round_up(int64_t bytes) {
+  return (bytes + 63) / 64 * 64;
+}
+
+/* Larger first; equal ones in their own order, so packing is reproducible. */
+static int by_size(const void *a, const void *b) {
+  const ln_buffer *x = *(ln_buffer *const *)a, *y = *(ln_buffer *const *)b;
+  if (x->bytes != y->bytes) return x->bytes > y->bytes ? -1 : 1;
+  return x < y ? -1 : x > y;
+}
+
+static int by_offset(const void *a, const void *b) {
+  const ln_buffer *x = *(ln_buffer *const *)a, *y = *(ln_buffer *const *)b;
+  return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
+static bool meet(const ln_buffer *a, const ln_buffer *b) {
+  return a->first <= b->last && b->first <= a->last;
+}
+
+/* The lowest gap beside the buffers already placed (`placed` is by offset). */
+static int64_t lowest_place(ln_buffer **placed, int64_t n,
+                            const ln_buffer *b) {
+  int64_t at = 0;
+  for (int64_t i = 0; i < n; i++) {
+    if (!meet(placed[i], b)) continue;
+    if (placed[i]->offset >= at + round_up(b->bytes)) break;
+    int64_t end = placed[i]->offset + round_up(placed[i]->bytes);
+    if (end > at) at = end;
+  }
+  return at;
+}
+
+static int64_t collect(ln_buffer *buffers, int64_t n, bool local,
+                       ln_buffer **out) {
+  int64_t count = 0;
+  for (int64_t i = 0; i < n; i++)
+    if (buffers[i].local == local && buffers[i].bytes > 0)
+      out[count++] = &buffers[i];
+  return count;
+}
+
+ln_status ln_arena_pack(ln_buffer *buffers, int64_t n, bool local,
+                        int64_t *total) {
+  *total = 0;
+  size_t room = (size_t)(n ? n : 1) * sizeof(ln_buffer *);
+  ln_buffer **order = ln_alloc(room), **placed = ln_alloc(room);
+  if (!order || !placed) {
+    ln_free(order);
+    ln_free(placed);
+    return LN_FAILED;
+  }
+  int64_t count = collect(buffers, n, local, order);
+  qsort(order, (size_t)count, sizeof *order, by_size);
+  for (int64_t i = 0; i < count; i++) {
+    order[i]->offset = lowest_place(placed, i, order[i]);
+    placed[i] = order[i];
+    qsort(placed, (size_t)(i + 1), sizeof *placed, by_offset);
+    int64_t end = order[i]->offset + round_up(order[i]->bytes);
+    if (end > *total) *total = end;
+  }
+  ln_free(order);
+  ln_free(placed);
+  return LN_OK;
+}

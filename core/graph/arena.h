@@ -1,0 +1,19 @@
+/* arena.h - one block of memory for many buffers that live at different
+ * times: those that never live together may share their bytes. */
+#ifndef LUNET_GRAPH_ARENA_H
+#define LUNET_GRAPH_ARENA_H
+
+#include <lunet/lunet.h>
+
+typedef struct ln_buffer {
+  int64_t bytes;
+  int64_t first, last; /* lives from time first to time last, both included */
+  bool local;   /* one for each thread slot, as large as a slice needs */
+  int64_t offset; /* the result: a multiple of 64 */
+} ln_buffer;
+
+/* Gives each buffer with `local` as asked its offset; *total: bytes needed. */
+ln_status ln_arena_pack(ln_buffer *buffers, int64_t n, bool local,
+                        int64_t *total);
+
+#endif

@@ -1,0 +1,350 @@
+/* layout.c - where each number of a plan lies: lifetimes first, then places
+ * in the arenas, then the memory itself. */
+#include <string.h>
+
+#include "base/memory.h"
+#include "graph/net.h"
+
+/* A buffer before it is known whether it can be local to a slot. */
+typedef struct draft {
+  int64_t whole_bytes, slice_bytes;
+  int64_t first, last;
+  bool shared;   /* must be seen by the whole batch */
+  bool per_slot; /* must be one for each slot */
+} draft;
+
+typedef struct layout {
+  ln_plan *plan;
+  const ln_net *net;
+  draft *drafts;
+  int64_t n_drafts;
+  int64_t *y_draft, *dy_draft; /* of each value that is a root; -1 */
+} layout;
+
+static int64_t round_up(int64_t bytes) {
+  return (bytes + 63) / 64 * 64;
+}
+
+static int64_t new_draft(layout *l, draft d) {
+  if (d.whole_bytes <= 0) return -1;
+  l->drafts[l->n_drafts] = d;
+  return l->n_drafts++;
+}
+
+static void live_at(layout *l, int64_t index, int64_t time) {
+  if (index < 0) return;
+  draft *d = &l->drafts[index];
+  if (time < d->first) d->first = time;
+  if (time > d->last) d->last = time;
+}
+
+static ln_plan_step *step_of(const ln_plan *p, int64_t node) {
+  for (int64_t s = 0; s < p->n_steps; s++)
+    if (node <= p->steps[s].last) return &p->steps[s];
+  return NULL;
+}
+
+/* ---- activations ---- */
+
+static int64_t bytes_of(const ln_plan_value *v) {
+  return ln_count(&v->shape) * (int64_t)sizeof(float);
+}
+
+static int64_t input_index(const ln_net *net, int64_t value) {
+  return net->values[value].input;
+}
+
+static int64_t output_index(const ln_net *net, int64_t value) {
+  for (int64_t i = 0; i < net->n_outputs; i++)
+    if (net->outputs[i] == value) return i;
+  return -1;
+}
+
+static void place_activation(layout *l, int64_t v) {
+  ln_plan_value *value = &l->plan->values[v];
+  int64_t node = l->net->values[v].node;
+  l->y_draft[v] = -1;
+  if (value->root != v) return;
+  if (node < 0) {
+    value->y = (ln_place){ LN_IN_TENSOR, input_index(l->net, v), false };
+  } else if (value->n_outputs) {
+    value->y = (ln_place){ LN_IN_TENSOR, output_index(l->net, v), true };
+  } else {
+    const ln_plan_step *s = step_of(l->plan, node);
+    int64_t slice = value->item * s->items * (int64_t)sizeof(float);
+    int64_t t = ln_forward_time(node);
+    l->y_draft[v] = new_draft(
+        l, (draft){ bytes_of(value), slice, t, t, value->is_tapped, false });
+    value->y = (ln_place){ l->y_draft[v] < 0 ? LN_NOWHERE : LN_IN_ARENA,
+                           l->y_draft[v], false };
+    if (value->is_tapped) live_at(l, l->y_draft[v], l->plan->n_nodes);
+  }
+}
+
+/* Somebody reads value v at this time. */
+static void reads(layout *l, int64_t v, int64_t time) {
+  ln_plan *p = l->plan;
+  const ln_plan_value *root = &p->values[p->values[v].root];
+  live_at(l, l->y_draft[p->values[v].root], time);
+  if (time <= p->n_nodes || root->y.where != LN_IN_TENSOR) return;
+  if (root->y.is_output) p->reads_y[root->y.index] = true;
+  else p->reads_x[root->y.index] = true;
+}
+
+static void read_by_node(layout *l, int64_t i) {
+  const ln_plan *p = l->plan;
+  const ln_node *node = &l->net->nodes[i];
+  uint32_t traits = node->instance->known->layer.traits;
+  bool backward = p->nodes[i].backward && !p->nodes[i].skipped;
+  for (int64_t k = 0; k < node->n_inputs; k++) {
+    reads(l, node->inputs[k], ln_forward_time(i));
+    if (backward && !(traits & LN_FORGETS_X))
+      reads(l, node->inputs[k], ln_backward_time(p, i));
+  }
+  for (int k = 0; k < node->n_outputs; k++)
+    if (backward && !(traits & LN_FORGETS_Y))
+      reads(l, node->first_output + k, ln_backward_time(p, i));
+}
+
+/* ---- gradients ---- */
+
+static bool has_own_weights_pass(const layout *l, int64_t i) {
+  const ln_plan_node *n = &l->plan->nodes[i];
+  return n->wants_weights &&
+         ln_inference_backward_weights(l->net->nodes[i].instance,
+                                       &n->inference) != NULL;
+}
+
+static void place_gradient(layout *l, int64_t v) {
+  ln_plan *p = l->plan;
+  ln_plan_value *value = &p->values[v];
+  int64_t node = l->net->values[v].node;
+  l->dy_draft[v] = -1;
+  if (!value->has_grad || value->root != v) return;
+  if (node < 0) {
+    value->dy = (ln_place){ LN_IN_TENSOR, input_index(l->net, v), false };
+  } else if (value->n_outputs && !value->starts_filled) {
+    value->dy = (ln_place){ LN_IN_TENSOR, output_index(l->net, v), true };
+  } else {
+    const ln_plan_step *s = step_of(p, node);
+    int64_t slice = value->item * s->items * (int64_t)sizeof(float);
+    int64_t t = ln_backward_time(p, node);
+    bool shared = value->is_tapped || value->starts_filled ||
+                  has_own_weights_pass(l, node);
+    l->dy_draft[v] =
+        new_draft(l, (draft){ bytes_of(value), slice, t, t, shared, false });
+    value->dy = (ln_place){ l->dy_draft[v] < 0 ? LN_NOWHERE : LN_IN_ARENA,
+                            l->dy_draft[v], false };
+    if (value->starts_filled) live_at(l, l->dy_draft[v], p->n_nodes);
+  }
+}
+
+/* A flatten hands its gradient on in place: what waits for it waits for the
+ * root, too. */
+static void note_gradient_uses(layout *l, int64_t i) {
+  ln_plan *p = l->plan;
+  const ln_node *node = &l->net->nodes[i];
+  int64_t t = ln_backward_time(p, i);
+  for (int64_t k = 0; k < node->n_inputs; k++)
+    if (p->nodes[i].dx[k] != LN_GIVES_NOTHING)
+      live_at(l, l->dy_draft[p->values[node->inputs[k]].root], t);
+  for (int k = 0; k < node->n_outputs; k++) {
+    int64_t root = p->values[node->first_output + k].root;
+    if (!p->nodes[i].backward) continue;
+    live_at(l, l->dy_draft[root], t);
+    if (has_own_weights_pass(l, i) && l->dy_draft[root] >= 0)
+      l->drafts[l->dy_draft[root]].shared = true;
+  }
+}
+
+static void share_places(ln_plan *p) {
+  for (int64_t v = 0; v < p->n_values; v++) {
+    const ln_plan_value *root = &p->values[p->values[v].root];
+    p->values[v].y = root->y;
+    if (p->values[v].has_grad) p->values[v].dy = root->dy;
+  }
+}
+
+/* ---- what a node needs beside its inputs and outputs ---- */
+
+static draft node_draft(const layout *l, int64_t i, int64_t bytes,
+                        int64_t first, int64_t last) {
+  const ln_plan_step *s = step_of(l->plan, i);
+  int64_t whole = s->slices * round_up(bytes);
+  return (draft){ bytes ? whole : 0, bytes, first, last, false, false };
+}
+
+static void place_memory(layout *l, int64_t i) {
+  ln_plan_node *n = &l->plan->nodes[i];
+  const ln_inference *r = &n->inference;
+  int64_t forward = ln_forward_time(i);
+  int64_t backward = ln_backward_time(l->plan, i);
+  n->saved = new_draft(l, node_draft(l, i, r->saved, forward,
+                                     n->backward ? backward : forward));
+  for (int pass = 0; pass < 2; pass++) {
+    int64_t t = pass ? backward : forward;
+    bool used = !n->skipped && (!pass || n->backward);
+    draft workspace = node_draft(l, i, used ? r->workspace : 0, t, t);
+    draft scratch = node_draft(l, i, used ? r->scratch : 0, t, t);
+    scratch.per_slot = true;
+    n->workspace[pass] = new_draft(l, workspace);
+    n->scratch[pass] = new_draft(l, scratch);
+  }
+}
+
+static void place_extra(layout *l, int64_t i) {
+  const ln_node *node = &l->net->nodes[i];
+  ln_plan_node *n = &l->plan->nodes[i];
+  const ln_plan_step *s = step_of(l->plan, i);
+  int64_t t = ln_backward_time(l->plan, i);
+  for (int64_t k = 0; k < node->n_inputs; k++) {
+    const ln_plan_value *x = &l->plan->values[node->inputs[k]];
+    int64_t slice = x->item * s->items * (int64_t)sizeof(float);
+    draft d = { bytes_of(x), slice, t, t, false, false };
+    bool more = n->dx[k] == LN_GIVES_MORE ||
+                (n->dx[k] == LN_GIVES_FIRST && x->starts_filled);
+    n->dx_extra[k] = more && !n->skipped ? new_draft(l, d) : -1;
+  }
+}
+
+static ln_status place_weight_gradients(layout *l, int64_t i) {
+  ln_plan_node *n = &l->plan->nodes[i];
+  const ln_instance *instance = l->net->nodes[i].instance;
+  int64_t t = ln_backward_time(l->plan, i);
+  int64_t slices = has_own_weights_pass(l, i) ? 1 : step_of(l->plan, i)->slices;
+  n->dw = ln_alloc((size_t)instance->n_weights * sizeof *n->dw);
+  if (!n->dw) return LN_FAILED;
+  for (int64_t k = 0; k < instance->n_weights; k++) {
+    int64_t bytes = 4 * ln_instance_weight(instance, k)->value->count;
+    draft d = { slices * round_up(bytes), 0, t, t, true, false };
+    n->dw[k] = n->backward && n->wants_weights ? new_draft(l, d) : -1;
+  }
+  return LN_OK;
+}
+
+/* ---- from drafts to buffers ---- */
+
+/* Widens a time to that of the whole step it falls into: slices of one step
+ * run at once, so its numbers all live together. */
+static void widen(const ln_plan *p, int64_t *first, int64_t *last) {
+  int64_t n = p->n_nodes;
+  for (int64_t i = 0; i < p->n_steps; i++) {
+    const ln_plan_step *s = &p->steps[i];
+    int64_t begin = s->first, end = s->last;
+    if (*first >= begin && *first <= end) *first = begin;
+    if (*last >= begin && *last <= end) *last = end;
+    begin = 2 * n - s->last;
+    end = 2 * n - s->first;
+    if (*first >= begin && *first <= end) *first = begin;
+    if (*last >= begin && *last <= end) *last = end;
+  }
+}
+
+/* Does all its life fall into one direction of one sliced step? */
+static bool within_a_step(const ln_plan *p, const draft *d) {
+  int64_t n = p->n_nodes;
+  for (int64_t i = 0; i < p->n_steps; i++) {
+    const ln_plan_step *s = &p->steps[i];
+    bool forward = d->first >= s->first && d->last <= s->last;
+    bool backward =
+        d->first >= 2 * n - s->last && d->last <= 2 * n - s->first;
+    if (s->sliced && (forward || backward)) return true;
+  }
+  return false;
+}
+
+static ln_status make_buffers(layout *l) {
+  ln_plan *p = l->plan;
+  p->n_buffers = l->n_drafts;
+  p->buffers = ln_alloc_zero((size_t)l->n_drafts * sizeof *p->buffers);
+  if (!p->buffers) return LN_FAILED;
+  for (int64_t i = 0; i < l->n_drafts; i++) {
+    const draft *d = &l->drafts[i];
+    ln_buffer *b = &p->buffers[i];
+    b->local = d->per_slot || (!d->shared && within_a_step(p, d));
+    b->bytes = b->local ? d->slice_bytes : d->whole_bytes;
+    b->first = d->first;
+    b->last = d->last;
+    if (!b->local) widen(p, &b->first, &b->last);
+  }
+  if (ln_arena_pack(p->buffers, p->n_buffers, false, &p->arena_bytes) ||
+      ln_arena_pack(p->buffers, p->n_buffers, true, &p->local_bytes))
+    return LN_FAILED;
+  return LN_OK;
+}
+
+static void mark_local(const ln_plan *p, ln_place *place) {
+  if (place->where == LN_IN_ARENA && p->buffers[place->index].local)
+    place->where = LN_IN_SLOT;
+}
+
+static int64_t frame_room(const ln_net *net) {
+  int64_t most = 0;
+  for (int64_t i = 0; i < net->n_nodes; i++) {
+    const ln_node *n = &net->nodes[i];
+    int64_t room = 2 * (n->n_inputs + n->n_outputs) +
+                   2 * n->instance->n_weights + n->instance->n_states;
+    if (room > most) most = room;
+  }
+  return most;
+}
+
+static ln_status allocate(ln_plan *p, const ln_net *net) {
+  p->frame_room = frame_room(net);
+  p->arena = ln_alloc((size_t)p->arena_bytes);
+  p->local = ln_alloc((size_t)p->local_bytes * (size_t)p->slots);
+  p->frames = ln_alloc_zero((size_t)p->slots * sizeof *p->frames);
+  p->statuses = ln_alloc_zero((size_t)p->max_slices * sizeof *p->statuses);
+  p->failed_nodes =
+      ln_alloc_zero((size_t)p->max_slices * sizeof *p->failed_nodes);
+  if (!p->arena || !p->local || !p->frames || !p->statuses ||
+      !p->failed_nodes)
+    return LN_FAILED;
+  size_t room = (size_t)p->frame_room;
+  for (int i = 0; i < p->slots; i++) {
+    ln_frame *f = &p->frames[i];
+    f->tensors = ln_alloc_zero(room * sizeof *f->tensors);
+    f->pointers = ln_alloc_zero(room * sizeof *f->pointers);
+    if (!f->tensors || !f->pointers) return LN_FAILED;
+  }
+  return LN_OK;
+}
+
+static int64_t count_drafts(const ln_net *net) {
+  int64_t n = 2 * net->n_values;
+  for (int64_t i = 0; i < net->n_nodes; i++)
+    n += 5 + net->nodes[i].n_inputs + net->nodes[i].instance->n_weights;
+  return n;
+}
+
+static ln_status draft_all(layout *l) {
+  const ln_net *net = l->net;
+  for (int64_t v = 0; v < net->n_values; v++) place_activation(l, v);
+  for (int64_t i = 0; i < net->n_nodes; i++) read_by_node(l, i);
+  for (int64_t v = 0; v < net->n_values; v++) place_gradient(l, v);
+  for (int64_t i = 0; i < net->n_nodes; i++) {
+    note_gradient_uses(l, i);
+    place_memory(l, i);
+    place_extra(l, i);
+    if (place_weight_gradients(l, i)) return LN_FAILED;
+  }
+  share_places(l->plan);
+  return make_buffers(l);
+}
+
+ln_status ln_plan_lay_out(ln_plan *p, const ln_net *net) {
+  size_t values = (size_t)(net->n_values + 1);
+  layout l = { .plan = p, .net = net };
+  l.drafts = ln_alloc_zero((size_t)(count_drafts(net) + 1) * sizeof(draft));
+  l.y_draft = ln_alloc(values * sizeof(int64_t));
+  l.dy_draft = ln_alloc(values * sizeof(int64_t));
+  ln_status s = l.drafts && l.y_draft && l.dy_draft ? draft_all(&l) : LN_FAILED;
+  for (int64_t v = 0; !s && v < p->n_values; v++) {
+    mark_local(p, &p->values[v].y);
+    mark_local(p, &p->values[v].dy);
+  }
+  ln_free(l.drafts);
+  ln_free(l.y_draft);
+  ln_free(l.dy_draft);
+  return s ? s : allocate(p, net);
+}

@@ -1,0 +1,69 @@
+/* net.h - a net from inside: its graph, and what the latest pass left.
+ *
+ * Invariant: nodes stand in an order in which inputs come first, so one walk
+ * up the array is the forward pass and one walk down the backward pass. */
+#ifndef LUNET_GRAPH_NET_H
+#define LUNET_GRAPH_NET_H
+
+#include "graph/plan.h"
+
+typedef struct ln_node {
+  ln_instance *instance;
+  char *label; /* what errors call it: "layer 3 (conv2d)" */
+  int64_t n_inputs, *inputs; /* values */
+  int n_outputs;
+  int64_t first_output; /* value */
+} ln_node;
+
+typedef struct ln_value_source {
+  int64_t node;  /* that makes it; -1: an input of the net */
+  int64_t input; /* then: which */
+} ln_value_source;
+
+struct ln_tap {
+  int64_t value;
+  ln_status (*hook)(void *arg, ln_tensor *dy);
+  void *arg;
+  ln_tensor *output, *gradient;
+  ln_tap *next;
+};
+
+/* Why backward may, or may not, follow. */
+typedef enum {
+  LN_NO_FORWARD,    /* none yet, or it failed */
+  LN_FORWARD_DONE,  /* backward may come */
+  LN_BACKWARD_DONE, /* it has come already */
+  LN_PREDICT_DONE,
+  LN_NET_CHANGED /* a reload, another method, a tap, requires_grad */
+} ln_pass_state;
+
+/* A tensor of the user that backward will read, and its version then. */
+typedef struct ln_kept {
+  ln_tensor *tensor;
+  uint64_t version;
+} ln_kept;
+
+struct ln_net {
+  int64_t n_nodes, n_values, n_inputs, n_outputs;
+  ln_node *nodes;
+  ln_value_source *values;
+  int64_t *inputs, *outputs; /* values */
+  ln_tap *taps;
+  uint64_t taps_changed; /* counts */
+  bool wants_inputs;     /* gradients of inputs */
+
+  ln_inference *built; /* of each node, by ln_net_build; NULL before */
+  ln_shape *built_shapes; /* of each value */
+
+  ln_plan *training, *predicting;
+  ln_pass_state state;
+  uint64_t *steps; /* of each node: the step of its latest forward */
+  ln_kept *kept_x, *kept_y;
+};
+
+/* The plan for these inputs, made or reused. */
+ln_status ln_net_plan(ln_net *, const ln_shape *x, bool training,
+                      ln_plan **out);
+void ln_net_release_kept(ln_net *);
+
+#endif

@@ -1,0 +1,452 @@
+/* pass.c - running a plan: steps, slices and the calls of the layers. */
+#include "graph/pass.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/threads.h"
+#include "tensor/tensor.h"
+
+#define GRAIN 16384 /* floats added by one task */
+
+/* ---- addresses ---- */
+
+static char *buffer_at(const ln_plan *p, int64_t index, int slot) {
+  if (index < 0) return p->arena; /* nothing is asked of it */
+  const ln_buffer *b = &p->buffers[index];
+  return (b->local ? p->local + slot * p->local_bytes : p->arena) + b->offset;
+}
+
+static float *tensor_data(const ln_pass_run *run, const ln_place *place,
+                          bool gradient) {
+  if (place->is_output)
+    return gradient ? run->dy[place->index]->data : run->y[place->index]->data;
+  return gradient ? run->dx[place->index]->data : run->x[place->index]->data;
+}
+
+float *ln_run_address(const ln_pass_run *run, int64_t value, bool gradient,
+                      int64_t first, int slot) {
+  const ln_plan_value *v = &run->plan->values[value];
+  const ln_place *place = gradient ? &v->dy : &v->y;
+  switch (place->where) {
+  case LN_IN_TENSOR:
+    return tensor_data(run, place, gradient) + first * v->item;
+  case LN_IN_SLOT:
+    return (float *)buffer_at(run->plan, place->index, slot);
+  case LN_IN_ARENA:
+    return (float *)buffer_at(run->plan, place->index, slot) +
+           first * v->item;
+  default: return (float *)run->plan->arena;
+  }
+}
+
+/* ---- one call of one layer ---- */
+
+/* A slice of a step: items [first, first + items) of the batch. */
+typedef struct slice {
+  int64_t index, first, items;
+  int slot;
+} slice;
+
+typedef struct framing {
+  const ln_pass_run *run;
+  const slice *slice;
+  ln_frame *frame;
+  int64_t n; /* tensors used so far */
+} framing;
+
+/* The list that begins with the next tensor. */
+static const ln_tensor *const *next_list(const framing *f) {
+  return &f->frame->pointers[f->n];
+}
+
+static void add_borrowed(framing *f, const ln_shape *shape, float *data) {
+  ln_tensor *t = &f->frame->tensors[f->n];
+  *t = ln_tensor_borrow(shape, data);
+  f->frame->pointers[f->n++] = t;
+}
+
+static void add_tensor(framing *f, const ln_tensor *t) {
+  f->frame->pointers[f->n++] = t;
+}
+
+static ln_shape slice_shape(const framing *f, int64_t value) {
+  ln_shape s = f->run->plan->values[value].shape;
+  if (f->run->step->slices > 1 && f->run->kind != LN_BACKWARD_WEIGHTS)
+    s.dim[0] = f->slice->items;
+  return s;
+}
+
+static void add_value(framing *f, int64_t value, bool gradient) {
+  ln_shape s = slice_shape(f, value);
+  add_borrowed(f, &s, ln_run_address(f->run, value, gradient, f->slice->first,
+                                     f->slice->slot));
+}
+
+static const ln_tensor *const *add_inputs(framing *f, const ln_node *node) {
+  const ln_tensor *const *at = next_list(f);
+  for (int64_t k = 0; k < node->n_inputs; k++)
+    add_value(f, node->inputs[k], false);
+  return at;
+}
+
+static const ln_tensor *const *add_outputs(framing *f, const ln_node *node,
+                                           bool gradient) {
+  const ln_tensor *const *at = next_list(f);
+  for (int k = 0; k < node->n_outputs; k++)
+    add_value(f, node->first_output + k, gradient);
+  return at;
+}
+
+/* The extra buffer for what is to be added to the gradient of input k. */
+static float *extra_address(const ln_pass_run *run, int64_t node, int64_t k,
+                            const slice *s) {
+  int64_t index = run->plan->nodes[node].dx_extra[k];
+  float *base = (float *)buffer_at(run->plan, index, s->slot);
+  if (index < 0 || run->plan->buffers[index].local) return base;
+  int64_t value = run->net->nodes[node].inputs[k];
+  return base + s->first * run->plan->values[value].item;
+}
+
+/* Where the gradient of input k goes: its place, or the extra buffer. */
+static const ln_tensor *const *add_dx(framing *f, int64_t node) {
+  const ln_pass_run *run = f->run;
+  const ln_node *nd = &run->net->nodes[node];
+  const ln_plan_node *n = &run->plan->nodes[node];
+  const ln_tensor *const *at = next_list(f);
+  for (int64_t k = 0; k < nd->n_inputs; k++) {
+    int64_t v = nd->inputs[k];
+    ln_shape s = slice_shape(f, v);
+    if (n->dx[k] == LN_GIVES_NOTHING || run->kind != LN_BACKWARD)
+      add_tensor(f, NULL);
+    else if (n->dx_extra[k] < 0) add_value(f, v, true);
+    else add_borrowed(f, &s, extra_address(run, node, k, f->slice));
+  }
+  return at;
+}
+
+static int64_t stride_of(const ln_tensor *w) {
+  return (w->count * (int64_t)sizeof(float) + 63) / 64 * 64;
+}
+
+static const ln_tensor *const *add_dw(framing *f, const ln_node *node,
+                                      const ln_plan_node *n, bool wanted) {
+  const ln_instance *i = node->instance;
+  const ln_tensor *const *at = next_list(f);
+  for (int64_t k = 0; k < i->n_weights; k++) {
+    const ln_tensor *w = ln_instance_weight(i, k)->value;
+    if (!wanted || n->dw[k] < 0) {
+      add_tensor(f, NULL);
+      continue;
+    }
+    int64_t skip = f->run->kind == LN_BACKWARD_WEIGHTS ? 0 : f->slice->index;
+    char *base = buffer_at(f->run->plan, n->dw[k], f->slice->slot);
+    add_borrowed(f, &w->shape, (float *)(base + skip * stride_of(w)));
+  }
+  return at;
+}
+
+static const ln_tensor *const *add_role(framing *f, const ln_instance *i,
+                                        int32_t role) {
+  const ln_tensor *const *at = next_list(f);
+  for (int64_t k = 0; k < i->n_parameters; k++)
+    if (i->parameters[k].role == role) add_tensor(f, i->parameters[k].value);
+  return at;
+}
+
+static void *piece(const ln_plan *p, int64_t index, const slice *s,
+                   int64_t bytes) {
+  char *base = buffer_at(p, index, s->slot);
+  bool by_slice = index >= 0 && !p->buffers[index].local;
+  return base + (by_slice ? s->index * ((bytes + 63) / 64 * 64) : 0);
+}
+
+static void fill_memory(ln_running *r, const ln_pass_run *run, int64_t node,
+                        const slice *s) {
+  const ln_plan_node *n = &run->plan->nodes[node];
+  int pass = run->kind != LN_FORWARD;
+  r->call.saved = piece(run->plan, n->saved, s, n->inference.saved);
+  r->call.workspace =
+      piece(run->plan, n->workspace[pass], s, n->inference.workspace);
+  if (n->scratch[pass] >= 0) {
+    r->scratch = buffer_at(run->plan, n->scratch[pass], 0);
+    r->scratch_bytes = run->plan->local_bytes;
+  }
+}
+
+static void fill_tensors(ln_running *r, const ln_pass_run *run, int64_t node,
+                         framing *f) {
+  const ln_node *nd = &run->net->nodes[node];
+  const ln_plan_node *n = &run->plan->nodes[node];
+  const ln_instance *i = nd->instance;
+  ln_call *c = &r->call;
+  c->n_x = (int32_t)nd->n_inputs;
+  c->n_y = nd->n_outputs;
+  c->n_w = (int32_t)i->n_weights;
+  c->n_state = (int32_t)i->n_states;
+  c->x = add_inputs(f, nd);
+  c->y = add_outputs(f, nd, false);
+  c->w = add_role(f, i, LN_WEIGHT);
+  c->state = add_role(f, i, LN_STATE);
+  if (run->kind == LN_FORWARD) return;
+  bool own_pass = ln_inference_backward_weights(i, &n->inference) != NULL;
+  c->dy = add_outputs(f, nd, true);
+  c->dx = add_dx(f, node);
+  c->dw = add_dw(f, nd, n, own_pass == (run->kind == LN_BACKWARD_WEIGHTS));
+}
+
+static ln_pass function_of(const ln_pass_run *run, int64_t node) {
+  const ln_instance *i = run->net->nodes[node].instance;
+  const ln_inference *r = &run->plan->nodes[node].inference;
+  switch (run->kind) {
+  case LN_FORWARD: return ln_inference_forward(i, r);
+  case LN_BACKWARD: return ln_inference_backward(i, r);
+  default: return ln_inference_backward_weights(i, r);
+  }
+}
+
+static ln_status call_layer(const ln_pass_run *run, int64_t node,
+                            const slice *s) {
+  ln_instance *i = run->net->nodes[node].instance;
+  framing f = { run, s, &run->plan->frames[s->slot], 0 };
+  ln_running r = { .instance = i,
+                   .inference = &run->plan->nodes[node].inference };
+  r.call = (ln_call){ .struct_size = sizeof(ln_call),
+                      .training = !run->predict && i->training,
+                      .host = &i->host,
+                      .step = run->predict ? i->step : run->net->steps[node],
+                      .first_item = s->first,
+                      .batch_items = run->plan->items };
+  fill_tensors(&r, run, node, &f);
+  fill_memory(&r, run, node, s);
+  return function_of(run, node)(i->self, &r.call);
+}
+
+/* ---- gradients that meet ---- */
+
+static void add_into(float *to, const float *from, int64_t n) {
+  for (int64_t k = 0; k < n; k++) to[k] += from[k];
+}
+
+static void add_extra(const ln_pass_run *run, int64_t node, const slice *s) {
+  const ln_node *nd = &run->net->nodes[node];
+  const ln_plan_node *n = &run->plan->nodes[node];
+  for (int64_t k = 0; k < nd->n_inputs; k++) {
+    if (n->dx_extra[k] < 0) continue;
+    const ln_plan_value *v = &run->plan->values[nd->inputs[k]];
+    int64_t count = run->step->slices > 1 ? s->items * v->item
+                                          : ln_count(&v->shape);
+    add_into(ln_run_address(run, nd->inputs[k], true, s->first, s->slot),
+             extra_address(run, node, k, s), count);
+  }
+}
+
+/* Adds the gradients of all slices to that of a weight, in order of slices. */
+typedef struct summing {
+  float *grad;
+  const char *parts;
+  int64_t count, slices, stride;
+} summing;
+
+static void sum_chunk(void *arg, int64_t index, int slot) {
+  (void)slot;
+  const summing *s = arg;
+  int64_t begin = index * GRAIN;
+  int64_t n = s->count - begin < GRAIN ? s->count - begin : GRAIN;
+  for (int64_t k = 0; k < s->slices; k++)
+    add_into(s->grad + begin,
+             (const float *)(s->parts + k * s->stride) + begin, n);
+}
+
+static void sum_weights(const ln_pass_run *run, int64_t node, bool own_pass) {
+  const ln_instance *i = run->net->nodes[node].instance;
+  const ln_plan_node *n = &run->plan->nodes[node];
+  for (int64_t k = 0; k < i->n_weights; k++) {
+    if (n->dw[k] < 0) continue;
+    const ln_parameter *w = ln_instance_weight(i, k);
+    summing s = { w->grad->data, buffer_at(run->plan, n->dw[k], 0),
+                  w->value->count, own_pass ? 1 : run->step->slices,
+                  stride_of(w->value) };
+    ln_parallel((s.count + GRAIN - 1) / GRAIN, sum_chunk, &s);
+    ln_tensor_touch(w->grad);
+  }
+}
+
+/* ---- steps ---- */
+
+static bool runs(const ln_pass_run *run, int64_t node) {
+  const ln_plan_node *n = &run->plan->nodes[node];
+  return !n->skipped && (run->kind == LN_FORWARD || n->backward);
+}
+
+/* Backward has something to do beyond the weights' own pass. */
+static bool calls_backward(const ln_pass_run *run, int64_t node) {
+  const ln_node *nd = &run->net->nodes[node];
+  const ln_plan_node *n = &run->plan->nodes[node];
+  bool wanted = n->wants_weights && !ln_inference_backward_weights(
+                                        nd->instance, &n->inference);
+  for (int64_t k = 0; k < nd->n_inputs; k++)
+    wanted |= n->dx[k] != LN_GIVES_NOTHING;
+  return wanted;
+}
+
+static ln_status run_node(const ln_pass_run *run, int64_t node,
+                          const slice *s) {
+  if (!runs(run, node)) return LN_OK;
+  if (run->kind == LN_BACKWARD && !calls_backward(run, node)) return LN_OK;
+  ln_status status = call_layer(run, node, s);
+  if (!status && run->kind == LN_BACKWARD) add_extra(run, node, s);
+  return status;
+}
+
+static ln_status failed(const ln_pass_run *run, int64_t node,
+                        ln_status status) {
+  const ln_node *nd = &run->net->nodes[node];
+  status = ln_instance_failed(nd->instance, status);
+  if (status != LN_CANCELLED) ln_prefix_error("%s: ", nd->label);
+  return status;
+}
+
+static void run_slice(void *arg, int64_t index, int slot) {
+  const ln_pass_run *run = arg;
+  const ln_plan_step *step = run->step;
+  int64_t first = index * step->items, left = run->plan->items - first;
+  slice s = { index, first, left < step->items ? left : step->items, slot };
+  int64_t n = step->last - step->first + 1;
+  ln_status *status = &run->plan->statuses[index];
+  *status = LN_OK;
+  for (int64_t k = 0; k < n && !*status; k++) {
+    int64_t node = run->kind == LN_FORWARD ? step->first + k : step->last - k;
+    *status = run_node(run, node, &s);
+    if (*status) run->plan->failed_nodes[index] = node;
+  }
+}
+
+static ln_status first_failure(const ln_pass_run *run) {
+  for (int64_t k = 0; k < run->step->slices; k++)
+    if (run->plan->statuses[k])
+      return failed(run, run->plan->failed_nodes[k], run->plan->statuses[k]);
+  return LN_OK;
+}
+
+static void run_all_slices(void *arg) {
+  const ln_pass_run *run = arg;
+  for (int64_t k = 0; k < run->step->slices; k++)
+    run_slice(arg, k, ln_thread_slot());
+}
+
+static ln_status run_step(ln_pass_run *run, const ln_plan_step *step,
+                          ln_pass_kind kind) {
+  run->step = step;
+  run->kind = kind;
+  bool complete = true;
+  for (int64_t k = 0; k < step->slices; k++)
+    run->plan->statuses[k] = LN_OK;
+  if (!step->parallel) ln_serially(run_all_slices, run);
+  else if (step->slices == 1) run_all_slices(run);
+  else complete = ln_parallel(step->slices, run_slice, run);
+  if (first_failure(run)) return LN_FAILED;
+  if (!complete || ln_is_cancelled()) {
+    ln_set_error("interrupted");
+    return LN_CANCELLED;
+  }
+  return LN_OK;
+}
+
+/* ---- forward ---- */
+
+static void count_step(ln_pass_run *run, int64_t node) {
+  if (run->predict || run->replay) return;
+  ln_instance *i = run->net->nodes[node].instance;
+  run->net->steps[node] = i->step++;
+}
+
+ln_status ln_run_forward(ln_pass_run *run,
+                         ln_status (*look)(void *arg, int64_t node),
+                         void *arg) {
+  for (int64_t k = 0; k < run->plan->n_steps; k++) {
+    const ln_plan_step *step = &run->plan->steps[k];
+    for (int64_t i = step->first; i <= step->last; i++) count_step(run, i);
+    ln_status s = run_step(run, step, LN_FORWARD);
+    if (!s && look) s = look(arg, step->first);
+    if (s) return s;
+  }
+  return LN_OK;
+}
+
+/* ---- backward ---- */
+
+static void copy_floats(float *to, const float *from, int64_t n) {
+  if (n) memcpy(to, from, (size_t)n * sizeof *to);
+}
+
+/* Gradients that begin with the user's dy, or with zeros. */
+static void fill_first(const ln_pass_run *run) {
+  const ln_plan *p = run->plan;
+  for (int64_t v = 0; v < p->n_values; v++) {
+    const ln_plan_value *value = &p->values[v];
+    if (!value->starts_filled || value->dy.where == LN_NOWHERE) continue;
+    int64_t n = ln_count(&value->shape);
+    float *dy = ln_run_address(run, v, true, 0, 0);
+    if (n) memset(dy, 0, (size_t)n * sizeof *dy);
+    for (int64_t i = 0; i < p->n_outputs; i++)
+      if (run->net->outputs[i] == v) add_into(dy, run->dy[i]->data, n);
+  }
+}
+
+static ln_status run_weights(ln_pass_run *run, const ln_plan_step *step) {
+  slice whole = { 0, 0, run->plan->items, ln_thread_slot() };
+  for (int64_t i = step->last; i >= step->first; i--) {
+    const ln_plan_node *n = &run->plan->nodes[i];
+    if (!n->backward || n->skipped || !n->wants_weights) continue;
+    bool own = ln_inference_backward_weights(run->net->nodes[i].instance,
+                                             &n->inference) != NULL;
+    run->kind = LN_BACKWARD_WEIGHTS;
+    ln_status s = own ? call_layer(run, i, &whole) : LN_OK;
+    if (s) return failed(run, i, s);
+    sum_weights(run, i, own);
+  }
+  return LN_OK;
+}
+
+/* Shows a tap the gradient that has now arrived, and takes it back. */
+static ln_status show_tap(const ln_pass_run *run, ln_tap *tap) {
+  const ln_plan_value *v = &run->plan->values[tap->value];
+  if (!v->has_grad || v->dy.where == LN_NOWHERE) return LN_OK;
+  int64_t n = ln_count(&v->shape);
+  float *dy = ln_run_address(run, tap->value, true, 0, 0);
+  ln_tensor *copy;
+  if (ln_tensor_new(&v->shape, &copy)) return LN_FAILED;
+  copy_floats(copy->data, dy, n);
+  ln_tensor_release(tap->gradient);
+  tap->gradient = copy;
+  if (!tap->hook) return LN_OK;
+  ln_status s = tap->hook(tap->arg, copy);
+  if (!s) copy_floats(dy, copy->data, n);
+  return s;
+}
+
+static ln_status show_taps(const ln_pass_run *run, const ln_plan_step *step) {
+  for (ln_tap *t = run->net->taps; t; t = t->next) {
+    int64_t node = run->net->values[t->value].node;
+    if (node < step->first || node > step->last) continue;
+    ln_status s = show_tap(run, t);
+    if (s) return s;
+  }
+  return LN_OK;
+}
+
+ln_status ln_run_backward(ln_pass_run *run,
+                          ln_status (*look)(void *arg, int64_t node),
+                          void *arg) {
+  fill_first(run);
+  for (int64_t k = run->plan->n_steps - 1; k >= 0; k--) {
+    const ln_plan_step *step = &run->plan->steps[k];
+    ln_status s = show_taps(run, step);
+    if (!s) s = run_step(run, step, LN_BACKWARD);
+    if (!s) s = run_weights(run, step);
+    if (!s && look) s = look(arg, step->first);
+    if (s) return s;
+  }
+  return LN_OK;
+}

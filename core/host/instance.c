@@ -1,0 +1,380 @@
+/* instance.c - a layer's life from its word to its release; see instance.h. */
+#include "host/instance.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "host/registry.h"
+
+static char session_method[64] = "auto";
+
+/* ---- failures of callbacks ---- */
+
+ln_status ln_instance_failed(ln_instance *i, ln_status status) {
+  pthread_mutex_lock(&i->lock);
+  if (status == LN_CANCELLED)
+    ln_set_error("interrupted");
+  else if (i->failure.length)
+    ln_set_error("%s", ln_text_get(&i->failure));
+  else
+    ln_set_error("failed with status %d and left no sentence; a layer fails "
+                 "by `return ln_fail(host, \"...\")`",
+                 status);
+  ln_text_free(&i->failure);
+  i->failure = (ln_text){ 0 };
+  pthread_mutex_unlock(&i->lock);
+  return status == LN_CANCELLED ? LN_CANCELLED : LN_FAILED;
+}
+
+/* ---- making ---- */
+
+static ln_status copy_name(ln_instance *i, const char *name) {
+  if (name && strpbrk(name, "./ \n"))
+    return ln_set_error("the name '%s' has a dot, slash or space in it; dots "
+                        "join the names of nested layers",
+                        name);
+  i->name = ln_copy_text(name ? name : "");
+  return i->name ? LN_OK : LN_FAILED;
+}
+
+static const ln_value *named(const ln_named_value *o, int64_t n,
+                             const char *name) {
+  for (int64_t k = 0; k < n; k++)
+    if (o[k].name && !strcmp(o[k].name, name) &&
+        o[k].value.kind != LN_VALUE_NIL)
+      return &o[k].value;
+  return NULL;
+}
+
+static ln_status read_method(ln_instance *i, const ln_named_value *o,
+                             int64_t n) {
+  const ln_value *v = named(o, n, "method");
+  if (!v) return LN_OK;
+  if (v->kind != LN_VALUE_TEXT)
+    return ln_set_error("%s: method must be a text such as \"textbook\"",
+                        i->known->layer.name);
+  return ln_instance_set_method(i, v->text);
+}
+
+static void init_lock(pthread_mutex_t *lock) {
+  pthread_mutexattr_t kind;
+  pthread_mutexattr_init(&kind);
+  pthread_mutexattr_settype(&kind, PTHREAD_MUTEX_RECURSIVE);
+  pthread_mutex_init(lock, &kind); /* a pack under the lock may call fail */
+  pthread_mutexattr_destroy(&kind);
+}
+
+static ln_status run_create(ln_instance *i) {
+  const ln_layer *l = &i->known->layer;
+  ln_status s = l->create ? l->create(i->self, &i->host) : LN_OK;
+  if (s) {
+    ln_instance_failed(i, s);
+    return ln_prefix_error("%s: ", l->name);
+  }
+  i->created = true;
+  return LN_OK;
+}
+
+static bool has_open_options(const ln_instance *i) {
+  for (int64_t k = 0; k < i->known->n_options; k++)
+    if (ln_option_is_open(&i->known->options[k], i->self)) return true;
+  return false;
+}
+
+static ln_status set_up(ln_instance *i, const char *name,
+                        const ln_named_value *options, int64_t n_options) {
+  static const char *const extra[] = { "name", "method", NULL };
+  const ln_layer *l = &i->known->layer;
+  i->self = ln_alloc_zero(l->self_size ? l->self_size : 1);
+  if (!i->self || copy_name(i, name)) return LN_FAILED;
+  i->host = ln_host_services();
+  i->host.layer = i->name[0] ? i->name : l->name;
+  i->host.private_ = i;
+  if (ln_options_parse(i->known->options, i->known->n_options, l->name, extra,
+                       options, n_options, i->self, &i->texts) ||
+      read_method(i, options, n_options) || run_create(i))
+    return LN_FAILED;
+  return has_open_options(i) ? LN_OK : ln_instance_make_parameters(i);
+}
+
+ln_status ln_instance_new(const char *word, const char *name,
+                          const ln_named_value *options, int64_t n_options,
+                          ln_instance **out) {
+  const ln_known_layer *known;
+  if (ln_registry_find(word, &known)) return LN_FAILED;
+  ln_instance *i = ln_alloc_zero(sizeof *i);
+  if (!i) return LN_FAILED;
+  init_lock(&i->lock);
+  i->references = 1;
+  i->known = known;
+  i->training = true;
+  i->random_user = ln_random_next_user();
+  if (set_up(i, name, options, n_options)) {
+    ln_instance_release(i);
+    return LN_FAILED;
+  }
+  *out = i;
+  return LN_OK;
+}
+
+ln_instance *ln_instance_retain(ln_instance *i) {
+  i->references++;
+  return i;
+}
+
+static void free_parameters(ln_instance *i) {
+  for (int64_t k = 0; k < i->n_parameters; k++) {
+    ln_free((char *)(uintptr_t)i->parameters[k].name);
+    ln_tensor_release(i->parameters[k].value);
+    ln_tensor_release(i->parameters[k].grad);
+  }
+  ln_free(i->parameters);
+  i->parameters = NULL;
+  i->n_parameters = i->n_weights = i->n_states = 0;
+}
+
+static void free_owned(ln_instance *i) {
+  for (ln_owned_memory *o = i->owned, *next; o; o = next) {
+    next = o->next;
+    ln_free(o->data);
+    ln_free(o);
+  }
+}
+
+void ln_instance_release(ln_instance *i) {
+  if (!i || --i->references) return;
+  if (i->created && i->known->layer.destroy) i->known->layer.destroy(i->self);
+  free_parameters(i);
+  free_owned(i);
+  for (int k = 0; k < LN_PACKED_SLOTS; k++) ln_free(i->packed[k].data);
+  ln_kept_texts_free(&i->texts);
+  ln_text_free(&i->failure);
+  ln_free(i->self);
+  ln_free(i->name);
+  ln_free(i->method);
+  pthread_mutex_destroy(&i->lock);
+  ln_free(i);
+}
+
+/* ---- parameters ---- */
+
+/* What params sees; the first error stays. */
+typedef struct declaring {
+  ln_params params;
+  ln_instance *instance;
+  ln_status status;
+} declaring;
+
+static void fill_random(ln_tensor *t, ln_random r, int32_t init, double a) {
+  if (init == LN_NORMAL) ln_random_normal(r, 0, t->count, t->data);
+  else ln_random_uniform(r, 0, t->count, t->data);
+  for (int64_t k = 0; k < t->count; k++)
+    t->data[k] = (float)(init == LN_NORMAL ? a * t->data[k]
+                                           : a * (2.0 * t->data[k] - 1));
+}
+
+static ln_status set_initial(const ln_instance *i, int64_t index,
+                             ln_tensor *t, const ln_declaration *d) {
+  ln_random r = ln_random_stream(i->random_user, (uint32_t)index, 0);
+  switch (d->init) {
+  case LN_FILL: return ln_tensor_fill(t, (float)d->value);
+  case LN_NORMAL: fill_random(t, r, LN_NORMAL, d->value); break;
+  case LN_FAN_IN:
+    if (!(d->fan_in > 0))
+      return ln_set_error("%s is drawn by its fan_in, which is %g and must be "
+                          "> 0",
+                          d->name, d->fan_in);
+    fill_random(t, r, LN_FAN_IN, 1 / sqrt(d->fan_in));
+    break;
+  default: return ln_set_error("%s has an unknown init %d", d->name, d->init);
+  }
+  ln_tensor_touch(t);
+  return LN_OK;
+}
+
+static ln_status check_declaration(const ln_instance *i,
+                                   const ln_declaration *d) {
+  if (!d->name || !*d->name || strpbrk(d->name, "./ "))
+    return ln_set_error("a parameter is declared without a plain name");
+  if (d->role != LN_WEIGHT && d->role != LN_STATE)
+    return ln_set_error("%s is declared with an unknown role %d", d->name,
+                        d->role);
+  for (int64_t k = 0; k < i->n_parameters; k++)
+    if (!strcmp(i->parameters[k].name, d->name))
+      return ln_set_error("two parameters are called %s", d->name);
+  return LN_OK;
+}
+
+static ln_status grow_parameters(ln_instance *i) {
+  ln_parameter *more =
+      ln_alloc((size_t)(i->n_parameters + 1) * sizeof *more);
+  if (!more) return LN_FAILED;
+  if (i->n_parameters)
+    memcpy(more, i->parameters, (size_t)i->n_parameters * sizeof *more);
+  ln_free(i->parameters);
+  i->parameters = more;
+  return LN_OK;
+}
+
+static ln_status add_parameter(ln_instance *i, const ln_declaration *d) {
+  ln_parameter p = { .role = d->role, .fan_in = d->fan_in,
+                     .fan_out = d->fan_out };
+  if (check_declaration(i, d) || grow_parameters(i)) return LN_FAILED;
+  bool good = (p.name = ln_copy_text(d->name)) &&
+              !ln_tensor_new(&d->shape, &p.value) &&
+              !set_initial(i, i->n_parameters, p.value, d) &&
+              (d->role == LN_STATE || !ln_tensor_full(&d->shape, 0, &p.grad));
+  i->parameters[i->n_parameters++] = p; /* freed with the instance */
+  if (d->role == LN_WEIGHT) i->n_weights++;
+  else i->n_states++;
+  return good ? LN_OK : LN_FAILED;
+}
+
+static void declare(ln_params *p, const ln_declaration *from) {
+  declaring *all = (declaring *)p;
+  ln_declaration d = { 0 };
+  size_t n = from->struct_size < sizeof d ? from->struct_size : sizeof d;
+  memcpy(&d, from, n);
+  if (!all->status) all->status = add_parameter(all->instance, &d);
+}
+
+ln_status ln_instance_make_parameters(ln_instance *i) {
+  const ln_layer *l = &i->known->layer;
+  declaring all = { { sizeof(ln_params), 0, &i->host, declare }, i, LN_OK };
+  ln_status s = l->params ? l->params(i->self, &all.params) : LN_OK;
+  if (s || all.status) {
+    if (!all.status) ln_instance_failed(i, s);
+    free_parameters(i);
+    return ln_prefix_error("%s: ", l->name);
+  }
+  i->complete = true;
+  return LN_OK;
+}
+
+static const ln_parameter *nth(const ln_instance *i, int32_t role, int64_t n) {
+  for (int64_t k = 0; k < i->n_parameters; k++)
+    if (i->parameters[k].role == role && !n--) return &i->parameters[k];
+  return NULL;
+}
+
+const ln_parameter *ln_instance_weight(const ln_instance *i, int64_t n) {
+  return nth(i, LN_WEIGHT, n);
+}
+
+const ln_parameter *ln_instance_state(const ln_instance *i, int64_t n) {
+  return nth(i, LN_STATE, n);
+}
+
+void ln_instance_zero_grad(ln_instance *i) {
+  for (int64_t k = 0; k < i->n_parameters; k++)
+    if (i->parameters[k].grad) ln_tensor_fill(i->parameters[k].grad, 0);
+}
+
+/* ---- methods ---- */
+
+static bool has_method(const ln_instance *i, const char *method) {
+  if (!strcmp(method, "auto") || !strcmp(method, "textbook")) return true;
+  for (int64_t k = 0; k < i->known->n_kernels; k++)
+    if (i->known->kernels[k].method &&
+        !strcmp(i->known->kernels[k].method, method))
+      return true;
+  return false;
+}
+
+ln_status ln_instance_set_method(ln_instance *i, const char *method) {
+  if (!has_method(i, method)) {
+    ln_text t = { 0 };
+    ln_text_add(&t, "%s has no method '%.60s'; it has \"auto\", \"textbook\"",
+                i->known->layer.name, method);
+    for (int64_t k = 0; k < i->known->n_kernels; k++)
+      ln_text_add(&t, ", \"%s\"", i->known->kernels[k].method);
+    ln_set_error("%s", ln_text_get(&t));
+    ln_text_free(&t);
+    return LN_FAILED;
+  }
+  char *copy = ln_copy_text(method);
+  if (!copy) return LN_FAILED;
+  ln_free(i->method);
+  i->method = copy;
+  ln_host_bump_generation();
+  return LN_OK;
+}
+
+ln_status ln_set_method(const char *method) {
+  if (strcmp(method, "auto") && strcmp(method, "textbook"))
+    return ln_set_error("set_method takes \"auto\" or \"textbook\", not "
+                        "'%.60s'; one layer's method is its option `method`",
+                        method);
+  strcpy(session_method, method);
+  ln_host_bump_generation();
+  return LN_OK;
+}
+
+const char *ln_instance_method(const ln_instance *i) {
+  return i->method ? i->method : session_method;
+}
+
+/* ---- the rest of the public face ---- */
+
+const ln_layer *ln_instance_layer(const ln_instance *i) {
+  return &i->known->layer;
+}
+
+const char *ln_instance_name(const ln_instance *i) {
+  return i->name;
+}
+
+bool ln_instance_complete(const ln_instance *i) {
+  return i->complete;
+}
+
+int64_t ln_instance_n_parameters(const ln_instance *i) {
+  return i->n_parameters;
+}
+
+const ln_parameter *ln_instance_parameter(const ln_instance *i, int64_t k) {
+  return k >= 0 && k < i->n_parameters ? &i->parameters[k] : NULL;
+}
+
+ln_status ln_instance_options(const ln_instance *i,
+                              ln_status (*each)(void *arg, const char *name,
+                                                const ln_value *value),
+                              void *arg) {
+  ln_value room[LN_MAX_DIMS];
+  for (int64_t k = 0; k < i->known->n_options; k++) {
+    const ln_option *row = &i->known->options[k];
+    if (row->type == LN_T_ONE_OF || ln_option_is_open(row, i->self)) continue;
+    ln_value v = ln_options_value(row, i->self, room);
+    if (v.kind == LN_VALUE_NIL) continue;
+    ln_status s = each(arg, row->name, &v);
+    if (s) return s;
+  }
+  if (!i->method) return LN_OK;
+  ln_value v = { .kind = LN_VALUE_TEXT, .text = i->method };
+  return each(arg, "method", &v);
+}
+
+void ln_instance_set_training(ln_instance *i, bool training) {
+  i->training = training;
+}
+
+bool ln_instance_training(const ln_instance *i) {
+  return i->training;
+}
+
+void ln_instance_set_frozen(ln_instance *i, bool frozen) {
+  i->frozen = frozen;
+}
+
+bool ln_instance_frozen(const ln_instance *i) {
+  return i->frozen;
+}
+
+uint64_t ln_instance_step(const ln_instance *i) {
+  return i->step;
+}
+
+void ln_instance_set_step(ln_instance *i, uint64_t step) {
+  i->step = step;
+}

@@ -1,0 +1,76 @@
+/* lunet/kernels/vector.h - vectors of floats, as long as the instruction set
+ * that this file is compiled for has them.
+ *
+ * Plain C with the vector extension of GCC and Clang: + and * work on all
+ * elements at once. Compile a kernel once for each instruction set
+ * (-march=x86-64-v4, -march=x86-64-v3, none), with -ffp-contract=fast, which
+ * makes a * b + c one instruction. A vector that is longer than the
+ * instruction set has is about 50 times slower, so the length follows it. */
+#ifndef LUNET_KERNELS_VECTOR_H
+#define LUNET_KERNELS_VECTOR_H
+
+#include <stddef.h>
+
+#if defined(__AVX512F__)
+#define LN_VECTOR 16 /* floats in a vector */
+#elif defined(__AVX2__)
+#define LN_VECTOR 8
+#else
+#define LN_VECTOR 4
+#endif
+
+#if defined(__AVX512F__) || defined(__aarch64__)
+#define LN_VECTOR_REGISTERS 32
+#else
+#define LN_VECTOR_REGISTERS 16
+#endif
+
+#define LN_INLINE static inline __attribute__((always_inline))
+
+typedef float ln_vector __attribute__((vector_size(LN_VECTOR * 4)));
+typedef float ln_quad __attribute__((vector_size(16)));
+/* The same where they lie in memory: at any float. */
+typedef float ln_vector_in_memory_
+    __attribute__((vector_size(LN_VECTOR * 4), aligned(4), may_alias));
+typedef float ln_quad_in_memory_
+    __attribute__((vector_size(16), aligned(4), may_alias));
+
+LN_INLINE ln_vector ln_load(const float *p) {
+  return (ln_vector)*(const ln_vector_in_memory_ *)p;
+}
+LN_INLINE void ln_store(float *p, ln_vector v) {
+  *(ln_vector_in_memory_ *)p = (ln_vector_in_memory_)v;
+}
+LN_INLINE ln_quad ln_load_quad(const float *p) {
+  return (ln_quad)*(const ln_quad_in_memory_ *)p;
+}
+LN_INLINE void ln_store_quad(float *p, ln_quad v) {
+  *(ln_quad_in_memory_ *)p = (ln_quad_in_memory_)v;
+}
+
+/* Elements i, j, k, l of a (0..3) and b (4..7). */
+#ifdef __clang__
+#define LN_SHUFFLE_(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
+#else
+typedef int ln_quad_of_ints_ __attribute__((vector_size(16)));
+#define LN_SHUFFLE_(a, b, i, j, k, l) \
+  __builtin_shuffle(a, b, (ln_quad_of_ints_){ i, j, k, l })
+#endif
+
+/* to[j * to_row + i] = from[i * from_row + j] for i, j in 0..3. */
+LN_INLINE void ln_transpose_4x4(const float *from, ptrdiff_t from_row,
+                                float *to, ptrdiff_t to_row) {
+  ln_quad r0 = ln_load_quad(from), r1 = ln_load_quad(from + from_row);
+  ln_quad r2 = ln_load_quad(from + 2 * from_row);
+  ln_quad r3 = ln_load_quad(from + 3 * from_row);
+  ln_quad low01 = LN_SHUFFLE_(r0, r1, 0, 4, 1, 5);
+  ln_quad low23 = LN_SHUFFLE_(r2, r3, 0, 4, 1, 5);
+  ln_quad high01 = LN_SHUFFLE_(r0, r1, 2, 6, 3, 7);
+  ln_quad high23 = LN_SHUFFLE_(r2, r3, 2, 6, 3, 7);
+  ln_store_quad(to, LN_SHUFFLE_(low01, low23, 0, 1, 4, 5));
+  ln_store_quad(to + to_row, LN_SHUFFLE_(low01, low23, 2, 3, 6, 7));
+  ln_store_quad(to + 2 * to_row, LN_SHUFFLE_(high01, high23, 0, 1, 4, 5));
+  ln_store_quad(to + 3 * to_row, LN_SHUFFLE_(high01, high23, 2, 3, 6, 7));
+}
+
+#endif

@@ -1,0 +1,206 @@
+/* layer.c - a layer with its weights as a Lua object, and the plugins it comes
+ * from, in primitive form; scripts/lunet/layer.lua makes nn.conv2d{} of it. */
+#include "lua/binding.h"
+
+static const char class[] = LN_LUA_LAYER;
+
+static void release(void *instance) {
+  ln_instance_release(instance);
+}
+
+ln_instance *ln_lua_check_layer(lua_State *L, int index, const char *what) {
+  return ln_lua_check_object(L, index, class, what);
+}
+
+/* core.layer(word, name, options): name may be nil. */
+static int new_layer(lua_State *L) {
+  lua_settop(L, 3);
+  const char *word = ln_lua_check_text(L, 1, "core.layer", "word");
+  const char *name =
+      lua_isnil(L, 2) ? NULL : ln_lua_check_text(L, 2, word, "name");
+  lua_pushfstring(L, "nn.%s", word);
+  int64_t n = 0;
+  const ln_named_value *options =
+      ln_lua_to_options(L, 3, lua_tostring(L, -1), &n);
+  ln_instance **out = (ln_instance **)ln_lua_push_object(L, class, release);
+  ln_lua_check(L, ln_instance_new(word, name, options, n, out));
+  return 1;
+}
+
+static ln_instance *self(lua_State *L) {
+  return ln_lua_check_layer(L, 1, "layer");
+}
+
+static int is_complete(lua_State *L) {
+  lua_pushboolean(L, ln_instance_complete(self(L)));
+  return 1;
+}
+
+static int is_loss(lua_State *L) {
+  lua_pushboolean(L, ln_instance_layer(self(L))->kind == LN_LOSS);
+  return 1;
+}
+
+static void push_tensor_field(lua_State *L, const char *field, ln_tensor *t) {
+  if (!t) return;
+  ln_lua_push_tensor(L, ln_tensor_retain(t));
+  lua_setfield(L, -2, field);
+}
+
+static void push_parameter(lua_State *L, const ln_parameter *p) {
+  lua_createtable(L, 0, 6);
+  lua_pushstring(L, p->name);
+  lua_setfield(L, -2, "name");
+  lua_pushboolean(L, p->role == LN_WEIGHT);
+  lua_setfield(L, -2, "trained");
+  push_tensor_field(L, "value", p->value);
+  push_tensor_field(L, "grad", p->grad);
+  lua_pushnumber(L, p->fan_in);
+  lua_setfield(L, -2, "fan_in");
+  lua_pushnumber(L, p->fan_out);
+  lua_setfield(L, -2, "fan_out");
+}
+
+/* layer:tensors() -> list of { name, trained, value, grad, fan_in, fan_out },
+ * weights and state in the order of declaration. */
+static int tensors(lua_State *L) {
+  const ln_instance *i = self(L);
+  const int64_t n = ln_instance_n_parameters(i);
+  lua_createtable(L, (int)n, 0);
+  for (int64_t k = 0; k < n; k++) {
+    push_parameter(L, ln_instance_parameter(i, k));
+    lua_rawseti(L, -2, k + 1);
+  }
+  return 1;
+}
+
+static ln_status add_option(void *arg, const char *name,
+                            const ln_value *value) {
+  lua_State *L = arg;
+  ln_lua_push_value(L, value);
+  lua_setfield(L, -2, name);
+  return LN_OK;
+}
+
+/* layer:options() -> table of the options in force */
+static int options(lua_State *L) {
+  const ln_instance *i = self(L);
+  lua_newtable(L);
+  ln_lua_check(L, ln_instance_options(i, add_option, L));
+  return 1;
+}
+
+static int set_training(lua_State *L) {
+  ln_instance_set_training(self(L), lua_toboolean(L, 2));
+  return 0;
+}
+
+static int training(lua_State *L) {
+  lua_pushboolean(L, ln_instance_training(self(L)));
+  return 1;
+}
+
+static int set_frozen(lua_State *L) {
+  ln_instance_set_frozen(self(L), lua_toboolean(L, 2));
+  return 0;
+}
+
+static int step(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)ln_instance_step(self(L)));
+  return 1;
+}
+
+static int set_step(lua_State *L) {
+  ln_instance *i = self(L);
+  const int64_t n = ln_lua_check_integer(L, 2, "layer:set_step", "step");
+  ln_instance_set_step(i, (uint64_t)n);
+  return 0;
+}
+
+static int zero_grad(lua_State *L) {
+  ln_instance_zero_grad(self(L));
+  return 0;
+}
+
+static int set_method(lua_State *L) {
+  ln_instance *i = self(L);
+  ln_lua_check(L, ln_instance_set_method(
+                      i, ln_lua_check_text(L, 2, "set_method", "method")));
+  return 0;
+}
+
+/* ---- plugins ------------------------------------------------------------- */
+
+static void set_text(lua_State *L, const char *field, const char *text) {
+  if (!text) return;
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, field);
+}
+
+static void push_layer(lua_State *L, const ln_layer *l) {
+  set_text(L, "name", l->name);
+  set_text(L, "brief", l->brief);
+  set_text(L, "formula", l->formula);
+  set_text(L, "example", l->example);
+  set_text(L, "inputs", l->inputs);
+  set_text(L, "outputs", l->outputs);
+}
+
+static void add_row(void *arg, const char *path, const ln_plugin *plugin,
+                    const ln_layer *layer, const char *refused) {
+  lua_State *L = arg;
+  lua_newtable(L);
+  set_text(L, "path", path);
+  if (plugin) {
+    set_text(L, "plugin", plugin->name);
+    set_text(L, "version", plugin->version);
+  }
+  if (layer) push_layer(L, layer);
+  set_text(L, "refused", refused);
+  lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+}
+
+/* core.plugins_list() -> rows { name, brief, ..., path, plugin, version }, or
+ * { path, refused } */
+static int plugins_list(lua_State *L) {
+  lua_newtable(L);
+  ln_lua_check(L, ln_plugins_list(add_row, L));
+  return 1;
+}
+
+/* core.plugins_load(path) -> name, version of the plugin */
+static int plugins_load(lua_State *L) {
+  const ln_plugin *p = NULL;
+  const char *path = ln_lua_check_text(L, 1, "plugins.load", "path");
+  ln_lua_check(L, ln_plugins_load(path, &p));
+  lua_pushstring(L, p->name);
+  lua_pushstring(L, p->version);
+  return 2;
+}
+
+/* core.layer_exists(word): true, or an error that says where was searched */
+static int layer_exists(lua_State *L) {
+  const ln_layer *l = NULL;
+  ln_lua_check(L, ln_plugins_find(ln_lua_check_text(L, 1, "nn", "layer"), &l));
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+void ln_lua_open_layer(lua_State *L) {
+  static const luaL_Reg functions[] = { { "layer", new_layer },
+                                        { "layer_exists", layer_exists },
+                                        { "plugins_list", plugins_list },
+                                        { "plugins_load", plugins_load },
+                                        { NULL, NULL } };
+  static const luaL_Reg methods[] = {
+    { "is_complete", is_complete }, { "is_loss", is_loss },
+    { "tensors", tensors },         { "options", options },
+    { "training", training },       { "set_training", set_training },
+    { "set_frozen", set_frozen },   { "step", step },
+    { "set_step", set_step },       { "zero_grad", zero_grad },
+    { "set_method", set_method },   { NULL, NULL },
+  };
+  static const luaL_Reg none[] = { { NULL, NULL } };
+  ln_lua_new_class(L, class, methods, none);
+  luaL_setfuncs(L, functions, 0);
+}

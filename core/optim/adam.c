@@ -1,0 +1,66 @@
+/* adam.c - steps of about equal length for all weights.
+ *
+ *     g = dw + weight_decay * w
+ *     m = beta1 * m + (1 - beta1) * g           mean of the gradient
+ *     v = beta2 * v + (1 - beta2) * g * g       mean of its square
+ *     w = w - lr * m' / (sqrt(v') + eps)
+ *     m' = m / (1 - beta1^t),  v' = v / (1 - beta2^t)   in step t = 1, 2, ...
+ *
+ * m and v begin at 0; the divisors undo that. See Kingma and Ba, "Adam: a
+ * method for stochastic optimization", ICLR 2015. */
+#include "optim/rule.h"
+
+#include <math.h>
+
+typedef struct adam {
+  double lr, betas[2], eps, weight_decay;
+} adam;
+
+static const ln_option options[] = {
+  LN_REAL(adam, lr, 1e-3, 0, LN_ANY, "learning rate"),
+  LN_REALS(adam, betas, "0.9 0.999", 0, 1,
+           "how much of the means of g and g * g stays in each step"),
+  LN_REAL(adam, eps, 1e-8, 0, LN_ANY, "keeps the divisor away from 0"),
+  LN_REAL(adam, weight_decay, 0, 0, LN_ANY, "pull of each weight towards 0"),
+};
+
+static ln_status check(const void *self) {
+  const adam *o = self;
+  if (o->betas[0] < 1 && o->betas[1] < 1) return LN_OK;
+  return ln_set_error("adam: betas are {%g, %g}, but must be below 1: at 1 no "
+                      "gradient ever enters the mean",
+                      o->betas[0], o->betas[1]);
+}
+
+static void buffers(const void *self, const char **names) {
+  (void)self;
+  names[0] = "exp_avg";
+  names[1] = "exp_avg_sq";
+}
+
+static void update(const void *self, const ln_update *u) {
+  const adam *o = self;
+  double correction1 = 1 - pow(o->betas[0], (double)u->step);
+  double correction2 = 1 - pow(o->betas[1], (double)u->step);
+  float rate = (float)(o->lr / correction1);
+  float scale = (float)(1 / sqrt(correction2));
+  float beta2 = (float)o->betas[1];
+  float fresh1 = (float)(1 - o->betas[0]), fresh2 = (float)(1 - o->betas[1]);
+  float eps = (float)o->eps, decay = (float)o->weight_decay;
+  float *restrict w = u->w, *restrict m = u->buffer[0];
+  float *restrict v = u->buffer[1];
+  for (int64_t i = 0; i < u->count; i++) {
+    float g = u->dw[i] + decay * w[i];
+    m[i] += fresh1 * (g - m[i]);
+    v[i] = beta2 * v[i] + fresh2 * g * g;
+    w[i] -= rate * m[i] / (sqrtf(v[i]) * scale + eps);
+  }
+}
+
+const ln_rule ln_adam = {
+  .name = "adam",
+  LN_OPTIONS(adam, options),
+  .check = check,
+  .buffers = buffers,
+  .update = update,
+};

@@ -1,0 +1,133 @@
+-- checkpoint.lua - a whole net in one .safetensors file: the tensors under
+-- their names, and in the metadata the graph, the options and the step
+-- counters, as JSON. Equal nets give equal bytes.
+
+local core = require "lunet_core"
+local graph = require "lunet.graph"
+local layer = require "lunet.layer"
+local node = require "lunet.node"
+local sequential = require "lunet.sequential"
+
+local checkpoint = {}
+
+local FORMAT = 1
+
+-- ---- from a net to its description ---------------------------------------
+
+local describe = {}
+
+-- A module that was described already is named by its number.
+local function describe_module(m, seen)
+  if seen[m] then return { kind = "shared", number = seen[m] } end
+  seen.count = seen.count + 1
+  seen[m] = seen.count
+  local kind = m.core_layer and "layer" or m.word
+  local d = describe[kind](m, seen)
+  d.kind, d.name = kind, m.name
+  return d
+end
+
+function describe.layer(m)
+  return { word = m.word, options = m.core_layer:options(),
+           step = m.core_layer:step() }
+end
+
+function describe.sequential(m, seen)
+  local parts = {}
+  for i, part in ipairs(m.list) do
+    parts[i] = describe_module(part.module, seen)
+  end
+  return { parts = parts }
+end
+
+function describe.graph(m, seen)
+  local number, inputs, nodes, outputs = {}, {}, {}, {}
+  for i, n in ipairs(m.inputs) do
+    number[n], inputs[i] = i, n.shape
+  end
+  for i, n in ipairs(m.nodes) do
+    number[n] = #m.inputs + i
+    local given = {}
+    for k, before in ipairs(n.inputs) do given[k] = number[before] end
+    nodes[i] = { module = describe_module(n.module, seen), inputs = given }
+  end
+  for i, n in ipairs(m.outputs) do outputs[i] = number[n] end
+  return { inputs = inputs, nodes = nodes, outputs = outputs }
+end
+
+function checkpoint.save(net, path)
+  if type(path) ~= "string" or not path:match("%.safetensors$") then
+    core.raise("save: a net is written to a .safetensors file, not to %s",
+               tostring(path))
+  end
+  local described = describe_module(net, { count = 0 })
+  local metadata = core.json_encode {
+    lunet = core.json_encode { format = FORMAT, net = described },
+  }
+  core.save_safetensors(path, net:state(), metadata)
+end
+
+-- ---- from the description to a net ---------------------------------------
+
+local rebuild = {}
+
+local function rebuild_module(d, made)
+  if d.kind == "shared" then return made[d.number] end
+  made.count = made.count + 1
+  local number = made.count
+  local m = rebuild[d.kind](d, made)
+  made[number] = m
+  return m
+end
+
+function rebuild.layer(d)
+  local options = d.options
+  options.name = d.name
+  local m = layer.new(d.word, options)
+  m.core_layer:set_step(d.step)
+  return m
+end
+
+function rebuild.sequential(d, made)
+  local parts = { name = d.name }
+  for i, part in ipairs(d.parts) do parts[i] = rebuild_module(part, made) end
+  return sequential.new(parts)
+end
+
+function rebuild.graph(d, made)
+  local nodes, inputs, outputs = {}, {}, {}
+  for i, shape in ipairs(d.inputs) do
+    inputs[i] = node.input(shape)
+    nodes[i] = inputs[i]
+  end
+  for i, n in ipairs(d.nodes) do
+    local m, given = rebuild_module(n.module, made), {}
+    for k, number in ipairs(n.inputs) do given[k] = nodes[number] end
+    nodes[#inputs + i] = node.apply(m, table.unpack(given))
+  end
+  for i, number in ipairs(d.outputs) do outputs[i] = nodes[number] end
+  return graph.new(inputs, outputs, { name = d.name })
+end
+
+local function read_description(path, metadata)
+  local text = metadata and core.json_decode(metadata).lunet
+  if not text then
+    core.raise("%s holds tensors, but no net\n  lunet.load reads the tensors; "
+               .. "net:load_state puts them into a net", path)
+  end
+  local d = core.json_decode(text)
+  if d.format ~= FORMAT then
+    core.raise("%s has net format %s; this version reads format %d", path,
+               tostring(d.format), FORMAT)
+  end
+  return d.net
+end
+
+function checkpoint.load(path)
+  local tensors, metadata = core.load_safetensors(path)
+  local net = rebuild_module(read_description(path, metadata), { count = 0 })
+  net:load_state(tensors, { strict = true })
+  return net
+end
+
+return checkpoint

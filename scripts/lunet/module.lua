@@ -1,0 +1,362 @@
+-- module.lua - what layers and nets have in common: passes, modes, parameters,
+-- state, taps. layer.lua, sequential.lua and graph.lua build on it.
+--
+-- A class of modules provides
+--   module:wire(builder, values) -> list of values   adds itself to a core net
+--   module:n_inputs()
+--   module:parts()  list of { name, module }; a layer has none
+-- and may refine anything below. `builder` collects the nodes of a core net
+-- with the layers they belong to.
+
+local core = require "lunet_core"
+
+local module = {}
+
+-- ---- walking -------------------------------------------------------------
+
+-- Calls visit(layer, full_name) for each layer once, in order; names are
+-- joined with dots.
+function module:walk(visit, prefix, seen)
+  seen = seen or {}
+  for _, part in ipairs(self:parts()) do
+    local name = (prefix and prefix .. "." or "") .. part.name
+    if not seen[part.module] then
+      seen[part.module] = true
+      if part.module.core_layer then
+        visit(part.module, name)
+      else
+        part.module:walk(visit, name, seen)
+      end
+    end
+  end
+end
+
+-- All layers, in order; nested ones stand in the place of their container.
+function module:layers()
+  local list = {}
+  self:walk(function(layer) list[#list + 1] = layer end)
+  return list
+end
+
+-- The part with this name, such as "conv1" or "layer1.0.conv1".
+function module:get(name)
+  local found, names = nil, {}
+  local function search(m, prefix)
+    for _, part in ipairs(m:parts()) do
+      local full = prefix .. part.name
+      names[#names + 1] = full
+      if full == name then found = found or part.module end
+      search(part.module, full .. ".")
+    end
+  end
+  search(self, "")
+  if found then return found end
+  local nearest = core.nearest(tostring(name), names)
+  core.raise("the net has no part '%s'%s\n  parts: %s", tostring(name),
+             nearest and ("; did you mean '%s'?"):format(nearest) or "",
+             table.concat(names, ", "))
+end
+
+-- ---- the core net --------------------------------------------------------
+
+-- What errors call a use of a layer: "layer 3 (conv2d 'conv1')".
+local function label_of(self, layer, number)
+  local name = layer.name and (" '%s'"):format(layer.name) or ""
+  if self.core_layer then return layer.word .. name end
+  return ("layer %d (%s%s)"):format(number, layer.word, name)
+end
+
+local function new_builder(self)
+  local builder = { net = core.net(), nodes = {} }
+  function builder:add(layer, values)
+    local label = label_of(self.owner, layer, #self.nodes + 1)
+    local first = self.net:add_layer(layer.core_layer, label, values)
+    self.nodes[#self.nodes + 1] = { layer = layer, value = first,
+                                    label = label }
+    return { first }
+  end
+  builder.owner = self
+  return builder
+end
+
+-- The core net of this module, made at its first use.
+function module:core_net()
+  local made = rawget(self, "built_net")
+  if made then return made.net, made end
+  local builder, values = new_builder(self), {}
+  for i = 1, self:n_inputs() do values[i] = builder.net:add_input() end
+  builder.net:set_outputs(self:wire(builder, values))
+  builder.net:requires_grad(rawget(self, "wants_inputs") or false)
+  builder.owner = nil
+  self.built_net = builder
+  return builder.net, builder
+end
+
+-- ---- shapes --------------------------------------------------------------
+
+local function with_batch(shape, what)
+  if type(shape) ~= "table" then
+    core.raise("%s takes the shape of one item, such as {1, 28, 28}; got %s",
+               what, type(shape))
+  end
+  return table.move(shape, 1, #shape, 2, { 1 })
+end
+
+-- Infers all shapes for items of these shapes (without the batch), which
+-- finishes what was left to infer. One shape an input.
+function module:build(...)
+  local shapes = { ... }
+  for i, shape in ipairs(shapes) do shapes[i] = with_batch(shape, "build") end
+  self:core_net():build(shapes)
+  return self
+end
+
+-- Prints the layers with output shape, parameters and multiply-adds.
+function module:summary(...)
+  self:build(...)
+  print(require("lunet.summary").text(self))
+end
+
+-- ---- passes --------------------------------------------------------------
+
+function module:forward(...)
+  return (self:core_net()):forward(...)
+end
+
+-- Evaluation behaviour; keeps nothing for backward.
+function module:predict(...)
+  return (self:core_net()):predict(...)
+end
+
+-- dx, one an input; nothing unless requires_grad{ inputs = true }.
+function module:backward(...)
+  local net = self:core_net()
+  if rawget(self, "wants_inputs") then return net:backward(...) end
+  net:backward(...)
+end
+
+-- The class ids that have the largest score: predict's y (N,K) -> (N).
+function module:classify(...)
+  local scores = self:predict(...)
+  if scores:dim() ~= 2 then
+    core.raise("classify: the net must give scores (N,classes), but gives "
+               .. "(%s)", table.concat(scores:shape(), ","))
+  end
+  return scores:argmax(2) - 1
+end
+
+-- Runs the latest forward (and backward, with dy) again with the same random
+-- numbers. Gives the label of the first layer whose result is not finite and
+-- "forward" or "backward"; nothing where all is finite.
+function module:find_nonfinite(x, dy)
+  local net, builder = self:core_net()
+  local node, pass = net:find_nonfinite({ x }, dy and { dy })
+  if node then return builder.nodes[node].label, pass end
+end
+
+-- ---- modes ---------------------------------------------------------------
+
+local function set_training(self, on)
+  for _, layer in ipairs(self:layers()) do layer.core_layer:set_training(on) end
+  return self
+end
+
+function module:train() return set_training(self, true) end
+function module:eval() return set_training(self, false) end
+
+-- requires_grad{ inputs = true, parameters = false }: which gradients backward
+-- computes. What is left out stays as it is.
+function module:requires_grad(wanted)
+  if type(wanted) ~= "table" then
+    core.raise("requires_grad takes { inputs = …, parameters = … }, each true "
+               .. "or false")
+  end
+  for name, value in pairs(wanted) do
+    if name ~= "inputs" and name ~= "parameters" then
+      core.raise("requires_grad has no option '%s'\n  options: inputs, "
+                 .. "parameters", tostring(name))
+    end
+    if type(value) ~= "boolean" then
+      core.raise("requires_grad: %s is %s, it must be true or false", name,
+                 tostring(value))
+    end
+  end
+  if wanted.inputs ~= nil then
+    self.wants_inputs = wanted.inputs
+    self:core_net():requires_grad(wanted.inputs)
+  end
+  if wanted.parameters ~= nil then
+    for _, layer in ipairs(self:layers()) do
+      layer.core_layer:set_frozen(not wanted.parameters)
+    end
+  end
+  return self
+end
+
+-- ---- parameters and state ------------------------------------------------
+
+local function check_complete(layer, name)
+  if layer.core_layer:is_complete() then return end
+  core.raise("%s (%s) is unfinished: its sizes come from the first input\n"
+             .. "  call net:build{…} with the shape of one item first, or give "
+             .. "the sizes, such as in_channels", name, layer.word)
+end
+
+-- Calls visit(full name, { name, trained, value, grad }) for every tensor.
+function module:each_tensor(visit)
+  self:walk(function(layer, name)
+    check_complete(layer, name)
+    for _, t in ipairs(layer.core_layer:tensors()) do
+      visit(name .. "." .. t.name, t)
+    end
+  end)
+end
+
+-- A list of { name, value, grad }: live tensors.
+function module:parameters()
+  local list = {}
+  self:each_tensor(function(name, t)
+    if t.trained then
+      list[#list + 1] = { name = name, value = t.value, grad = t.grad }
+    end
+  end)
+  return list
+end
+
+function module:num_parameters()
+  local n = 0
+  for _, p in ipairs(self:parameters()) do n = n + p.value:numel() end
+  return n
+end
+
+function module:zero_grad()
+  for _, layer in ipairs(self:layers()) do layer.core_layer:zero_grad() end
+end
+
+-- name -> tensor: parameters, running_mean and the like. Live tensors.
+function module:state()
+  local state = {}
+  self:each_tensor(function(name, t) state[name] = t.value end)
+  return state
+end
+
+local function same_shape(a, b)
+  return table.concat(a:shape(), ",") == table.concat(b:shape(), ",")
+end
+
+-- PyTorch counts its batches; nothing here needs the count.
+local function is_ignored(name) return name:match("num_batches_tracked$") end
+
+local function check_state(own, given)
+  local names = {}
+  for name in pairs(own) do names[#names + 1] = name end
+  table.sort(names)
+  for name, t in pairs(given) do
+    local mine = own[name]
+    if not mine and not is_ignored(name) then
+      local nearest = core.nearest(tostring(name), names)
+      core.raise("load_state: there is no '%s' here%s\n  names: %s",
+                 tostring(name),
+                 nearest and ("; did you mean '%s'?"):format(nearest) or "",
+                 table.concat(names, ", "))
+    end
+    if mine and not core.is_tensor(t) then
+      core.raise("load_state: '%s' is a %s, it must be a tensor", name,
+                 type(t))
+    end
+    if mine and not same_shape(mine, t) then
+      core.raise("load_state: '%s' has shape (%s), but (%s) is needed", name,
+                 table.concat(t:shape(), ","),
+                 table.concat(mine:shape(), ","))
+    end
+  end
+  local missing = {}
+  for _, name in ipairs(names) do
+    if given[name] == nil then missing[#missing + 1] = name end
+  end
+  return missing
+end
+
+-- Copies the tensors in. An unknown name or a wrong shape is an error, and
+-- nothing is copied. Names that are missing are left alone and returned as a
+-- list; { strict = true } refuses them, too.
+function module:load_state(given, how)
+  if type(given) ~= "table" then
+    core.raise("load_state takes a table name → tensor; got %s", type(given))
+  end
+  local own = self:state()
+  local missing = check_state(own, given)
+  if how and how.strict and #missing > 0 then
+    core.raise("load_state: %d missing: %s", #missing,
+               table.concat(missing, ", "))
+  end
+  for name, t in pairs(given) do
+    if own[name] then own[name]:copy(t) end
+  end
+  return missing
+end
+
+-- ---- taps ----------------------------------------------------------------
+
+local tap_class = {}
+function tap_class.__index(tap, name)
+  if name == "output" then return tap.core_tap:output() end
+  if name == "gradient" then return tap.core_tap:gradient() end
+  if name == "remove" then return tap_class.remove end
+end
+function tap_class.remove(tap) tap.core_tap:remove() end
+tap_class.__name = "tap"
+
+local function find_node(self, layer)
+  local _, builder = self:core_net()
+  local wanted = type(layer) == "string" and self:get(layer) or layer
+  for _, node in ipairs(builder.nodes) do
+    if node.layer == wanted then return node.value end
+  end
+  core.raise("tap: the layer is not in this net; give its name, or the layer "
+             .. "itself")
+end
+
+-- Watches a layer: tap.output and tap.gradient after each pass. f(dy) may
+-- return another gradient. tap:remove() ends it.
+function module:tap(layer, f)
+  if f ~= nil and type(f) ~= "function" then
+    core.raise("tap: the second argument must be a function(dy), got %s",
+               type(f))
+  end
+  local value = find_node(self, layer)
+  return setmetatable({ core_tap = self:core_net():add_tap(value, f) },
+                      tap_class)
+end
+
+-- ---- files ---------------------------------------------------------------
+
+-- Graph, options and tensors, as a .safetensors file that nn.load reads.
+function module:save(path)
+  require("lunet.checkpoint").save(self, path)
+end
+
+-- ---- classes -------------------------------------------------------------
+
+-- A class that inherits all this. `find(object, key)` (may be nil) is asked
+-- for what the class itself does not have.
+function module.class(name, find)
+  local class = { __name = name }
+  class.__index = function(object, key)
+    local v = class[key]
+    if v == nil then v = module[key] end
+    if v == nil and find then v = find(object, key) end
+    return v
+  end
+  class.__call = function(object, ...) return object:call(...) end
+  return class
+end
+
+-- module(x): tensors run forward; nodes of a graph give new nodes.
+function module:call(first, ...)
+  local node = require "lunet.node"
+  if node.is_node(first) then return node.apply(self, first, ...) end
+  return self:forward(first, ...)
+end
+
+return module

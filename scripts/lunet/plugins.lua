@@ -1,0 +1,16 @@
+-- plugins.lua - the plugin files that layers come from.
+
+local core = require "lunet_core"
+
+local plugins = {}
+
+-- Loads a plugin file; its layers can be used at once. Returns its name and
+-- version.
+function plugins.load(path) return core.plugins_load(path) end
+
+-- All layers that the search path offers: a list of { name, brief, formula,
+-- example, inputs, outputs, path, plugin, version }; a file that was refused
+-- is { path, refused = the reason }.
+function plugins.list() return core.plugins_list() end
+
+return plugins

@@ -1,0 +1,129 @@
+-- helpers.lua - what the tests of the layers have in common.
+local lu = require "luaunit"
+local lunet = require "lunet"
+local gradcheck = require "lua.gradcheck"
+
+local nn = lunet.nn
+local helpers = {}
+
+-- ---- numbers ---------------------------------------------------------------
+
+-- Is the tensor (or number) `got` what the nested list says, shape included?
+function helpers.assert_near(got, expected, tolerance)
+  tolerance = tolerance or 1e-6
+  if type(expected) == "table" then
+    lu.assertEquals(got:shape(), lunet.tensor(expected):shape())
+  end
+  local a, b = gradcheck.list(got), gradcheck.list(expected)
+  for i = 1, #b do
+    local allowed = tolerance * math.max(1, math.abs(b[i]))
+    lu.assertTrue(math.abs(a[i] - b[i]) <= allowed,
+      ("element %d is %.9g, expected %.9g"):format(i, a[i], b[i]))
+  end
+end
+
+-- Do two tensors hold the same bits?
+function helpers.assert_same(a, b)
+  lu.assertEquals(a:shape(), b:shape())
+  lu.assertEquals(a:tolist(), b:tolist())
+end
+
+-- One image with one channel, from its rows.
+function helpers.image(rows)
+  return lunet.tensor { { rows } }
+end
+
+-- The rows of the only channel of the only image.
+function helpers.rows(t)
+  lu.assertEquals({ t:shape()[1], t:shape()[2] }, { 1, 1 })
+  return t:tolist()[1][1]
+end
+
+-- The input of the lecture's 5x5 example.
+helpers.lecture_image = {
+  { 3, 3, 2, 1, 0 },
+  { 0, 0, 1, 3, 1 },
+  { 3, 1, 2, 2, 3 },
+  { 2, 0, 0, 2, 2 },
+  { 2, 0, 0, 0, 1 },
+}
+
+-- A convolution of one channel with this kernel, without bias.
+function helpers.filter(kernel, options)
+  local all = { in_channels = 1, out_channels = 1, bias = false,
+    kernel_size = { #kernel, #kernel[1] } }
+  for name, value in pairs(options or {}) do all[name] = value end
+  local conv = nn.conv2d(all)
+  conv.weight:copy(helpers.image(kernel))
+  return conv
+end
+
+-- Fills all parameters with random numbers.
+function helpers.randomize(layer)
+  for _, p in ipairs(layer:parameters()) do
+    p.value:copy(gradcheck.random(p.value:shape()))
+  end
+end
+
+-- ---- checks that all layers share ------------------------------------------
+
+function helpers.assert_gradients(layer, inputs, options)
+  helpers.randomize(layer)
+  local ok, message = gradcheck.check(layer, inputs, options)
+  lu.assertTrue(ok, message)
+end
+
+-- Does f fail with this sentence somewhere in its message?
+function helpers.assert_refused(sentence, f, ...)
+  local ok, message = pcall(f, ...)
+  lu.assertFalse(ok, "not refused: " .. sentence)
+  lu.assertStrContains(tostring(message), sentence)
+end
+
+local function copy_options(options, method)
+  local copy = { method = method }
+  for name, value in pairs(options) do copy[name] = value end
+  return copy
+end
+
+local function assert_close(what, a, b)
+  lu.assertEquals(a:shape(), b:shape(), what)
+  local x, y, largest = gradcheck.list(a), gradcheck.list(b), 1
+  for i = 1, #y do largest = math.max(largest, math.abs(y[i])) end
+  for i = 1, #y do
+    lu.assertTrue(math.abs(x[i] - y[i]) <= 1e-5 * largest,
+      ("%s[%d] is %.9g, the textbook has %.9g"):format(what, i, x[i], y[i]))
+  end
+end
+
+-- Does the method give what the textbook gives, forward and backward?
+function helpers.assert_equals_textbook(word, method, options, x)
+  local fast = nn[word](copy_options(options, method))
+  local textbook = nn[word](copy_options(options, "textbook"))
+  fast:forward(x) -- both know their weights now
+  textbook:forward(x)
+  helpers.randomize(textbook)
+  fast:load_state(textbook:state())
+  local expected = textbook:forward(x)
+  assert_close("y", fast:forward(x), expected)
+  local dy = gradcheck.random(expected:shape())
+  assert_close("dx", fast:backward(dy), textbook:backward(dy))
+  for i, p in ipairs(textbook:parameters()) do
+    assert_close("d" .. p.name, fast:parameters()[i].grad, p.grad)
+  end
+end
+
+-- Does each item alone give what it gives within the batch?
+function helpers.assert_items_alone(layer, x)
+  local dy = gradcheck.random(layer:forward(x):shape())
+  local y = layer:forward(x)
+  local dx = layer:backward(dy)
+  for n = 1, x:shape()[1] do
+    assert_close("y of item " .. n, layer:forward(x:narrow(1, n, 1)),
+      y:narrow(1, n, 1):clone())
+    assert_close("dx of item " .. n, layer:backward(dy:narrow(1, n, 1)),
+      dx:narrow(1, n, 1):clone())
+  end
+end
+
+return helpers

@@ -1,0 +1,100 @@
+-- test_cross_entropy.lua - the loss of a classifier.
+package.path = "tests/?.lua;" .. package.path
+local lu = require "luaunit"
+local lunet = require "lunet"
+local gradcheck = require "lua.gradcheck"
+local helpers = require "plugins.helpers"
+
+local nn = lunet.nn
+local random = gradcheck.random
+
+math.randomseed(14)
+
+local function loss_of(scores, labels, options)
+  return nn.cross_entropy(options or {}):forward(lunet.tensor(scores),
+    lunet.tensor(labels))
+end
+
+TestCrossEntropy = {}
+
+-- exp of the scores: 1, 2, 5; so the shares are 1/8, 2/8, 5/8.
+local scores = { { 0, math.log(2), math.log(5) } }
+
+function TestCrossEntropy:test_worked_example()
+  local loss = nn.cross_entropy {}
+  local value = loss:forward(lunet.tensor(scores), lunet.tensor { 1 })
+  helpers.assert_near(value, math.log(4)) -- -log(2/8)
+  helpers.assert_near(loss:backward(), { { 0.125, -0.75, 0.625 } })
+end
+
+function TestCrossEntropy:test_label_smoothing()
+  local loss = nn.cross_entropy { label_smoothing = 0.3 }
+  local value = loss:forward(lunet.tensor(scores), lunet.tensor { 1 })
+  -- q = 0.1, 0.8, 0.1
+  helpers.assert_near(value, -0.1 * math.log(1 / 8) - 0.8 * math.log(2 / 8)
+    - 0.1 * math.log(5 / 8))
+  helpers.assert_near(loss:backward(), { { 0.025, -0.55, 0.525 } })
+end
+
+-- A net that knows nothing yet: all classes alike.
+function TestCrossEntropy:test_knowing_nothing_costs_log_of_the_classes()
+  local value = nn.cross_entropy {}:forward(lunet.zeros { 4, 10 },
+    lunet.tensor { 0, 3, 9, 3 })
+  helpers.assert_near(value, math.log(10))
+end
+
+function TestCrossEntropy:test_is_log_softmax_and_picking()
+  local x = random { 3, 4 }
+  local logs = nn.log_softmax {}:forward(x):tolist()
+  local value = nn.cross_entropy {}:forward(x, lunet.tensor { 2, 0, 3 })
+  helpers.assert_near(value, -(logs[1][3] + logs[2][1] + logs[3][4]) / 3)
+end
+
+function TestCrossEntropy:test_reduction()
+  local two = { { 0, 1 }, { 2, 0 } }
+  helpers.assert_near(loss_of(two, { 0, 1 }, { reduction = "sum" }),
+    2 * loss_of(two, { 0, 1 }, { reduction = "mean" }))
+end
+
+function TestCrossEntropy:test_large_scores_do_not_overflow()
+  helpers.assert_near(loss_of({ { 0, 5000 } }, { 0 }), 5000)
+  helpers.assert_near(loss_of({ { 0, 5000 } }, { 1 }), 0)
+end
+
+function TestCrossEntropy:test_gradients_of_an_item_add_up_to_0()
+  local loss = nn.cross_entropy { label_smoothing = 0.2 }
+  loss:forward(random { 3, 5 }, lunet.tensor { 0, 4, 2 })
+  for _, sum in ipairs(loss:backward():sum(2):tolist()) do
+    lu.assertAlmostEquals(sum, 0, 1e-6)
+  end
+end
+
+function TestCrossEntropy:test_gradients()
+  local labels = lunet.tensor { 0, 4, 2 }
+  for _, reduction in ipairs { "mean", "sum" } do
+    for _, smoothing in ipairs { 0, 0.3 } do
+      helpers.assert_gradients(nn.cross_entropy { reduction = reduction,
+        label_smoothing = smoothing }, { random { 3, 5 }, labels })
+    end
+  end
+end
+
+function TestCrossEntropy:test_refuses_labels_that_are_no_class()
+  helpers.assert_refused("label 10 of item 3 is no class: with 10 scores an "
+    .. "item, classes are 0..9, as nn.cross_entropy counts classes from 0",
+    function()
+      nn.cross_entropy {}:forward(lunet.zeros { 3, 10 },
+        lunet.tensor { 0, 1, 10 })
+    end)
+  for text, label in pairs { ["-1"] = -1, ["1.5"] = 1.5, nan = 0 / 0 } do
+    helpers.assert_refused(text .. " of item 1 is no class", loss_of,
+      { { 0, 0 } }, { label })
+  end
+end
+
+function TestCrossEntropy:test_refuses_other_numbers_of_labels()
+  helpers.assert_refused("N = 2, but target has 3 there", loss_of,
+    { { 0, 1 }, { 2, 3 } }, { 0, 1, 0 })
+end
+
+os.exit(lu.LuaUnit.run())
