@@ -39,17 +39,18 @@ local function explain(net, x, o)
   local layer, pass = net:find_nonfinite(x, o.loss:backward())
   local where = "the results of all layers are finite, that of the loss is not"
   if layer then
-    where = ("the first result that is not finite is that of %s (%s)"):format(
-      layer, pass)
+    where = ("the first result that is not finite is that of %s, in the %s "
+             .. "pass"):format(layer, pass)
   end
-  return where, ("a smaller rate, such as lr = %g"):format(o.optimizer.lr / 10)
+  return where, ("a smaller rate, such as lr = %g"):format(
+    math.min(o.optimizer.lr / 10, 0.1))
 end
 
 local function refuse_loss(net, x, loss, o, now)
   local where, advice = explain(net, x, o)
   core.raise("fit: the loss is %s in epoch %d, batch %d, with lr = %g\n  %s\n"
-             .. "  try %s", loss, now.epoch, now.batch + 1, o.optimizer.lr,
-             where, advice)
+             .. "  try %s", loss ~= loss and "NaN" or loss, now.epoch,
+             now.batch + 1, o.optimizer.lr, where, advice)
 end
 
 -- What has been seen of an epoch so far, for the progress line and the run.
