@@ -347,7 +347,8 @@ static ln_status run_step(ln_pass_run *run, const ln_plan_step *step,
     run_all_slices(run);
   else
     complete = ln_parallel(step->slices, run_slice, run);
-  if (first_failure(run)) return LN_FAILED;
+  ln_status status = first_failure(run);
+  if (status) return status;
   if (!complete || ln_is_cancelled()) {
     ln_set_error("interrupted");
     return LN_CANCELLED;

@@ -7,6 +7,7 @@
 #include "base/cpu.h"
 #include "base/memory.h"
 #include "host/registry.h"
+#include "tensor/tensor.h"
 
 static char session_method[64] = "auto";
 
@@ -245,6 +246,12 @@ static void declare(ln_params *p, const ln_declaration *from) {
   if (!all->status) all->status = add_parameter(all->instance, &d);
 }
 
+/* A frozen weight gets no gradient, and optimizers leave it alone. */
+static void freeze_weights(ln_instance *i) {
+  for (int64_t k = 0; k < i->n_parameters; k++)
+    ln_full(i->parameters[k].value)->frozen = i->frozen;
+}
+
 ln_status ln_instance_make_parameters(ln_instance *i) {
   const ln_layer *l = &i->known->layer;
   declaring all = { { sizeof(ln_params), 0, &i->host, declare }, i, LN_OK };
@@ -254,6 +261,7 @@ ln_status ln_instance_make_parameters(ln_instance *i) {
     free_parameters(i);
     return ln_prefix_error("%s: ", l->name);
   }
+  freeze_weights(i);
   i->complete = true;
   return LN_OK;
 }
@@ -327,6 +335,10 @@ const ln_layer *ln_instance_layer(const ln_instance *i) {
   return &i->known->layer;
 }
 
+int ln_instance_n_outputs(const ln_instance *i) {
+  return i->known->outputs.n_ports;
+}
+
 const char *ln_instance_name(const ln_instance *i) {
   return i->name;
 }
@@ -371,6 +383,7 @@ bool ln_instance_training(const ln_instance *i) {
 
 void ln_instance_set_frozen(ln_instance *i, bool frozen) {
   i->frozen = frozen;
+  freeze_weights(i);
 }
 
 bool ln_instance_frozen(const ln_instance *i) {

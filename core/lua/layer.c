@@ -41,6 +41,11 @@ static int is_loss(lua_State *L) {
   return 1;
 }
 
+static int n_outputs(lua_State *L) {
+  lua_pushinteger(L, ln_instance_n_outputs(self(L)));
+  return 1;
+}
+
 static void push_tensor_field(lua_State *L, const char *field, ln_tensor *t) {
   if (!t) return;
   ln_lua_push_tensor(L, ln_tensor_retain(t));
@@ -198,7 +203,8 @@ void ln_lua_open_layer(lua_State *L) {
     { "training", training },       { "set_training", set_training },
     { "set_frozen", set_frozen },   { "step", step },
     { "set_step", set_step },       { "zero_grad", zero_grad },
-    { "set_method", set_method },   { NULL, NULL },
+    { "set_method", set_method },   { "n_outputs", n_outputs },
+    { NULL, NULL },
   };
   static const luaL_Reg none[] = { { NULL, NULL } };
   ln_lua_new_class(L, class, methods, none);

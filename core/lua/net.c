@@ -62,7 +62,8 @@ static int64_t *to_values(lua_State *L, int index, int64_t *n) {
   return values;
 }
 
-/* net:add_layer(layer, label, { values }) -> its first output */
+/* net:add_layer(layer, label, { values }) -> its first output, and how many
+ * outputs it has */
 static int add_layer(lua_State *L) {
   ln_net *net = self(L);
   ln_instance *layer = ln_lua_check_layer(L, 2, "net:add_layer");
@@ -71,7 +72,8 @@ static int add_layer(lua_State *L) {
   const int64_t *values = to_values(L, 4, &n);
   ln_lua_check(L, ln_net_add_layer(net, layer, label, values, n, &first));
   lua_pushinteger(L, first);
-  return 1;
+  lua_pushinteger(L, ln_instance_n_outputs(layer));
+  return 2;
 }
 
 static int set_outputs(lua_State *L) {

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "base/threads.h"
 #include "host/options.h"
+#include "tensor/tensor.h"
 
 #include <math.h>
 #include <string.h>
@@ -168,6 +169,7 @@ static void run_task(void *arg, int64_t index, int slot) {
   for (int64_t i = o->task_begin[index]; i < o->task_begin[index + 1]; i++) {
     const piece *c = &o->pieces[i];
     const parameter *p = &o->parameters[c->parameter];
+    if (ln_full(p->value)->frozen) continue;
     ln_update u = { .count = c->count,
                     .step = o->steps,
                     .w = p->value->data + c->begin,

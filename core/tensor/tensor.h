@@ -23,6 +23,7 @@ typedef struct ln_full_tensor {
   ln_storage *storage;
   int64_t stride[LN_MAX_DIMS]; /* in floats */
   bool dense;
+  bool frozen; /* a weight that optimizers leave alone */
   struct ln_full_tensor *next; /* of those not in use */
 } ln_full_tensor;
 

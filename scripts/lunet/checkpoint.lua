@@ -40,19 +40,25 @@ function describe.sequential(m, seen)
   return { parts = parts }
 end
 
+-- A node is named by two numbers: input or call, inputs first, and output.
 function describe.graph(m, seen)
-  local number, inputs, nodes, outputs = {}, {}, {}, {}
+  local number, inputs, calls = {}, {}, {}
+  local function named(nodes)
+    local list = {}
+    for i, n in ipairs(nodes) do
+      list[i] = { number[n.call or n], n.output or 1 }
+    end
+    return list
+  end
   for i, n in ipairs(m.inputs) do
     number[n], inputs[i] = i, n.shape
   end
-  for i, n in ipairs(m.nodes) do
-    number[n] = #m.inputs + i
-    local given = {}
-    for k, before in ipairs(n.inputs) do given[k] = number[before] end
-    nodes[i] = { module = describe_module(n.module, seen), inputs = given }
+  for i, call in ipairs(m.calls) do
+    calls[i] = { module = describe_module(call.module, seen),
+                 inputs = named(call.inputs) }
+    number[call] = #inputs + i
   end
-  for i, n in ipairs(m.outputs) do outputs[i] = number[n] end
-  return { inputs = inputs, nodes = nodes, outputs = outputs }
+  return { inputs = inputs, calls = calls, outputs = named(m.outputs) }
 end
 
 function checkpoint.save(net, path)
@@ -95,18 +101,21 @@ function rebuild.sequential(d, made)
 end
 
 function rebuild.graph(d, made)
-  local nodes, inputs, outputs = {}, {}, {}
+  local results, inputs = {}, {} -- of inputs and calls: their nodes
+  local function nodes(list)
+    local found = {}
+    for i, at in ipairs(list) do found[i] = results[at[1]][at[2]] end
+    return found
+  end
   for i, shape in ipairs(d.inputs) do
     inputs[i] = node.input(shape)
-    nodes[i] = inputs[i]
+    results[i] = { inputs[i] }
   end
-  for i, n in ipairs(d.nodes) do
-    local m, given = rebuild_module(n.module, made), {}
-    for k, number in ipairs(n.inputs) do given[k] = nodes[number] end
-    nodes[#inputs + i] = node.apply(m, table.unpack(given))
+  for i, call in ipairs(d.calls) do
+    local m = rebuild_module(call.module, made)
+    results[#inputs + i] = { node.apply(m, table.unpack(nodes(call.inputs))) }
   end
-  for i, number in ipairs(d.outputs) do outputs[i] = nodes[number] end
-  return graph.new(inputs, outputs, { name = d.name })
+  return graph.new(inputs, nodes(d.outputs), { name = d.name })
 end
 
 local function read_description(path, metadata)

@@ -27,7 +27,7 @@ local function as_list(nodes, what)
   return nodes
 end
 
--- All nodes on the way from the inputs to the outputs, in order of creation.
+-- All calls on the way from the inputs to the outputs, in order of creation.
 local function collect(inputs, outputs)
   local known, list = {}, {}
   for i, n in ipairs(inputs) do
@@ -37,14 +37,14 @@ local function collect(inputs, outputs)
     known[n] = true
   end
   local function visit(n)
-    if known[n] then return end
-    if n.shape then
+    if n.shape and not known[n] then
       core.raise("nn.graph: an output depends on %s, which is not among the "
                  .. "inputs", tostring(n))
     end
-    known[n] = true
-    list[#list + 1] = n
-    for _, before in ipairs(n.inputs) do visit(before) end
+    if n.shape or known[n.call] then return end
+    known[n.call] = true
+    list[#list + 1] = n.call
+    for _, before in ipairs(n.call.inputs) do visit(before) end
   end
   for _, n in ipairs(outputs) do visit(n) end
   table.sort(list, function(a, b) return a.order < b.order end)
@@ -52,10 +52,10 @@ local function collect(inputs, outputs)
 end
 
 -- Unnamed parts are called word_N, N from 0 in order of creation.
-local function name_parts(nodes)
+local function name_parts(calls)
   local list, counts, names = {}, {}, {}
-  for _, n in ipairs(nodes) do
-    local m = n.module
+  for _, call in ipairs(calls) do
+    local m = call.module
     if not names[m] then
       local word = m.word
       if not m.name then
@@ -72,10 +72,10 @@ end
 function graph.new(inputs, outputs, options)
   inputs = as_list(inputs, "input")
   outputs = as_list(outputs, "output")
-  local nodes = collect(inputs, outputs)
+  local calls = collect(inputs, outputs)
   local self = setmetatable({
-    inputs = inputs, outputs = outputs, nodes = nodes,
-    list = name_parts(nodes), name = options and options.name,
+    inputs = inputs, outputs = outputs, calls = calls,
+    list = name_parts(calls), name = options and options.name,
   }, graph)
   local shapes = {}
   for i, n in ipairs(inputs) do shapes[i] = n.shape end
@@ -86,43 +86,48 @@ function graph:parts() return self.list end
 
 function graph:n_inputs() return #self.inputs end
 
+function graph:n_outputs() return #self.outputs end
+
 function graph:wire(builder, values)
-  local value = {}
-  for i, n in ipairs(self.inputs) do value[n] = values[i] end
-  for _, n in ipairs(self.nodes) do
-    local given = {}
-    for i, before in ipairs(n.inputs) do given[i] = value[before] end
-    value[n] = n.module:wire(builder, given)[1]
+  local given, results = {}, {} -- values of inputs; of the outputs of calls
+  for i, n in ipairs(self.inputs) do given[n] = values[i] end
+  local function value_of(n) return given[n] or results[n.call][n.output] end
+  local function values_of(nodes)
+    local list = {}
+    for i, n in ipairs(nodes) do list[i] = value_of(n) end
+    return list
   end
-  local results = {}
-  for i, n in ipairs(self.outputs) do results[i] = value[n] end
-  return results
+  for _, call in ipairs(self.calls) do
+    results[call] = call.module:wire(builder, values_of(call.inputs))
+  end
+  return values_of(self.outputs)
 end
 
-local function names_of(self)
-  local names = {}
-  for _, part in ipairs(self.list) do names[part.module] = part.name end
-  return names
-end
-
+-- One line a call: "  v3 = add_0(v1, v2)  -- nn.add{  }".
 function graph:__tostring()
-  local names, numbers = names_of(self), {}
-  local lines = { "nn.graph" }
+  local names, numbers, lines = {}, {}, { "nn.graph" }
+  for _, part in ipairs(self.list) do names[part.module] = part.name end
+  local function shown(n)
+    if n.shape then return numbers[n] end
+    local many = n.call.module:n_outputs() > 1
+    return numbers[n.call] .. (many and ("[%d]"):format(n.output) or "")
+  end
+  local function all(nodes)
+    local list = {}
+    for i, n in ipairs(nodes) do list[i] = shown(n) end
+    return table.concat(list, ", ")
+  end
   for i, n in ipairs(self.inputs) do
     numbers[n] = "x" .. i
     lines[#lines + 1] = ("  x%d = %s"):format(i, tostring(n))
   end
-  for i, n in ipairs(self.nodes) do
-    numbers[n] = "v" .. i
-    local given = {}
-    for k, before in ipairs(n.inputs) do given[k] = numbers[before] end
+  for i, call in ipairs(self.calls) do
+    numbers[call] = "v" .. i
     lines[#lines + 1] = ("  v%d = %s(%s)  -- %s"):format(
-      i, names[n.module], table.concat(given, ", "),
-      tostring(n.module):match("[^\n]*"))
+      i, names[call.module], all(call.inputs),
+      tostring(call.module):match("[^\n]*"))
   end
-  local results = {}
-  for i, n in ipairs(self.outputs) do results[i] = numbers[n] end
-  lines[#lines + 1] = "  gives " .. table.concat(results, ", ")
+  lines[#lines + 1] = "  gives " .. all(self.outputs)
   return table.concat(lines, "\n")
 end
 

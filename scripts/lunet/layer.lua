@@ -43,6 +43,8 @@ end
 -- How many inputs the latest call had: add and concat take any number.
 function layer:n_inputs() return rawget(self, "inputs") or 1 end
 
+function layer:n_outputs() return self.core_layer:n_outputs() end
+
 function layer:wire(builder, values) return builder:add(self, values) end
 
 local function expect_inputs(self, n)

@@ -3,7 +3,7 @@
 --
 -- A class of modules provides
 --   module:wire(builder, values) -> list of values   adds itself to a core net
---   module:n_inputs()
+--   module:n_inputs(), module:n_outputs()
 --   module:parts()  list of { name, module }; a layer has none
 -- and may refine anything below. `builder` collects the nodes of a core net
 -- with the layers they belong to.
@@ -70,10 +70,12 @@ local function new_builder(owner)
   local builder = { net = core.net(), nodes = {} }
   function builder:add(layer, values)
     local label = label_of(owner, layer, #self.nodes + 1)
-    local first = self.net:add_layer(layer.core_layer, label, values)
+    local first, n = self.net:add_layer(layer.core_layer, label, values)
     self.nodes[#self.nodes + 1] = { layer = layer, value = first,
                                     label = label }
-    return { first }
+    local outputs = {}
+    for i = 1, n do outputs[i] = first + i - 1 end
+    return outputs
   end
   return builder
 end

@@ -1,18 +1,15 @@
 -- node.lua - the nodes of which nn.graph makes a net: nn.input{…}, and what
 -- calling a layer on nodes gives.
+--
+-- A node is one output of a call: node.call = { module, inputs, order }, and
+-- node.output says which, from 1. An input has node.shape instead.
 
 local core = require "lunet_core"
 
 local node = { __name = "node" }
 node.__index = node
 
-local created = 0 -- nodes so far: their order is that of creation
-
-local function new(fields)
-  created = created + 1
-  fields.order = created
-  return setmetatable(fields, node)
-end
+local calls = 0 -- so far: their order is that of creation
 
 function node.is_node(v) return getmetatable(v) == node end
 
@@ -28,10 +25,10 @@ function node.input(shape)
                  tostring(size))
     end
   end
-  return new { shape = shape }
+  return setmetatable({ shape = shape }, node)
 end
 
--- A module called on nodes.
+-- A module called on nodes: as many nodes as it has outputs.
 function node.apply(module, ...)
   local inputs = { ... }
   for i = 1, select("#", ...) do
@@ -40,14 +37,19 @@ function node.apply(module, ...)
                  .. "takes either nodes or tensors", i, type(inputs[i]))
     end
   end
-  return new { module = module, inputs = inputs }
+  calls = calls + 1
+  local call, outputs = { module = module, inputs = inputs, order = calls }, {}
+  for i = 1, module:n_outputs() do
+    outputs[i] = setmetatable({ call = call, output = i }, node)
+  end
+  return table.unpack(outputs)
 end
 
 function node:__tostring()
   if self.shape then
     return ("nn.input{%s}"):format(table.concat(self.shape, ", "))
   end
-  return ("node of %s"):format(self.module.word or "a net")
+  return ("a node of %s"):format(self.call.module.word)
 end
 
 return node

@@ -67,6 +67,11 @@ function sequential:n_inputs()
   return first and first.module:n_inputs() or 1
 end
 
+function sequential:n_outputs()
+  local last = self.list[#self.list]
+  return last and last.module:n_outputs() or 1
+end
+
 function sequential:wire(builder, values)
   for _, part in ipairs(self.list) do
     values = part.module:wire(builder, values)

@@ -161,6 +161,7 @@ ln_status ln_instance_new(const char *word, const char *name,
 ln_instance *ln_instance_retain(ln_instance *);
 void ln_instance_release(ln_instance *);
 const ln_layer *ln_instance_layer(const ln_instance *);
+int ln_instance_n_outputs(const ln_instance *);
 const char *ln_instance_name(const ln_instance *);
 /* All options known, so that parameters exist? */
 bool ln_instance_complete(const ln_instance *);
@@ -173,6 +174,7 @@ ln_status ln_instance_options(const ln_instance *,
                               void *arg);
 void ln_instance_set_training(ln_instance *, bool training);
 bool ln_instance_training(const ln_instance *);
+/* Frozen weights get no gradient, and optimizers leave them alone. */
 void ln_instance_set_frozen(ln_instance *, bool frozen);
 bool ln_instance_frozen(const ln_instance *);
 uint64_t ln_instance_step(const ln_instance *);
