@@ -99,7 +99,6 @@ static ln_status make(const ln_shape *shape, const int64_t *stride,
                          .storage = storage };
   for (int32_t i = 0; i < shape->rank; i++) t->stride[i] = stride[i];
   t->dense = is_dense(&t->view, t->stride);
-  t->frozen = false;
   *out = &t->view;
   return LN_OK;
 }
