@@ -13,7 +13,7 @@
 
 #define MOST_CLASSES 16777216 /* 2^24: up to here float32 holds all numbers */
 
-/* ---- making --------------------------------------------------------------- */
+/* ---- making -------------------------------------------------------------- */
 
 static ln_status check_item(const ln_shape *item, int64_t count,
                             int64_t *item_count) {
@@ -165,7 +165,7 @@ const ln_shape *ln_dataset_item_shape(const ln_dataset *d) {
   return &d->item;
 }
 
-/* ---- batches -------------------------------------------------------------- */
+/* ---- batches ------------------------------------------------------------- */
 
 static void fill_item(const ln_dataset *d, int64_t place, float *x) {
   if (d->numbers != NULL) {

@@ -33,7 +33,7 @@ static int64_t batch_length(const ln_loader *l) {
   return left < l->batch_size ? left : l->batch_size;
 }
 
-/* ---- the thread ----------------------------------------------------------- */
+/* ---- the thread ---------------------------------------------------------- */
 
 static void set_state(ln_loader *l, loader_state state) {
   pthread_mutex_lock(&l->lock);
@@ -85,7 +85,7 @@ static void stop_thread(ln_loader *l) {
   pthread_mutex_destroy(&l->lock);
 }
 
-/* ---- the caller ----------------------------------------------------------- */
+/* ---- the caller ---------------------------------------------------------- */
 
 /* Gives the thread the next batch to prepare, if there is one. */
 static ln_status begin_batch(ln_loader *l) {

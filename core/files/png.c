@@ -46,7 +46,7 @@ static void on_warning(png_structp png, png_const_charp message) {
   snprintf(j->warning, sizeof j->warning, ": %s", message);
 }
 
-/* ---- reading -------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------- */
 
 static void give_bytes(png_structp png, png_bytep out, size_t size) {
   job *j = png_get_io_ptr(png);
@@ -167,7 +167,7 @@ ln_status ln_png_read(const char *path, ln_tensor **out) {
   return status;
 }
 
-/* ---- writing -------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------- */
 
 static void take_bytes(png_structp png, png_bytep bytes, size_t size) {
   job *j = png_get_io_ptr(png);

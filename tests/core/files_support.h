@@ -21,12 +21,12 @@
                   "expected ...%s..., got: %s", (text), ln_error());           \
   } while (0)
 
-/* ---- a folder for the time of a test case; it is the current one ---------- */
+/* ---- a folder for the time of a test case; it is the current one --------- */
 
-static char test_folder[] = "/tmp/lunet-test-XXXXXX";
+static char test_folder[] = "/tmp/lunet-test-??????";
 
 __attribute__((unused)) static void enter_folder(void) {
-  strcpy(test_folder + sizeof test_folder - 7, "XXXXXX");
+  memset(test_folder + sizeof test_folder - 7, 'X', 6); /* for mkdtemp */
   if (mkdtemp(test_folder) == NULL || chdir(test_folder) != 0) abort();
 }
 
@@ -49,7 +49,7 @@ __attribute__((unused)) static void leave_folder(void) {
   if (chdir("/tmp") == 0) rmdir(test_folder);
 }
 
-/* ---- files ---------------------------------------------------------------- */
+/* ---- files --------------------------------------------------------------- */
 
 __attribute__((unused)) static void put_file(const char *path,
                                              const void *bytes, size_t size) {
@@ -71,7 +71,7 @@ __attribute__((unused)) static void check_same_file(const char *a,
   free(y);
 }
 
-/* ---- tensors -------------------------------------------------------------- */
+/* ---- tensors ------------------------------------------------------------- */
 
 /* 1, 2, 3, ... or what `values` says. */
 __attribute__((unused)) static ln_tensor *make_tensor(ln_shape shape,
@@ -94,7 +94,7 @@ check_tensor(const ln_tensor *t, ln_shape shape, const float *values) {
                   "number %d is %g", (int)i, (double)t->data[i]);
 }
 
-/* ---- the program ---------------------------------------------------------- */
+/* ---- the program --------------------------------------------------------- */
 
 __attribute__((unused)) static int
 run(const char *name, const TTest *const *tests, size_t n, bool own_folder) {

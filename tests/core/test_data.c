@@ -95,7 +95,7 @@ START_TEST(what_is_no_dataset_is_refused) {
 }
 END_TEST
 
-/* ---- readers -------------------------------------------------------------- */
+/* ---- readers ------------------------------------------------------------- */
 
 static const char images[] = "\0\0\x8\3\0\0\0\2\0\0\0\1\0\0\0\3"
                              "\0\x33\xff\1\2\3";
@@ -195,7 +195,7 @@ START_TEST(bad_cifar10_is_refused) {
 }
 END_TEST
 
-/* ---- loader --------------------------------------------------------------- */
+/* ---- loader -------------------------------------------------------------- */
 
 /* Goes through all batches; returns how many items came. */
 static int64_t check_batches(ln_loader *l, const int64_t *order, int64_t size) {

@@ -133,7 +133,7 @@ START_TEST(cifar10) {
 }
 END_TEST
 
-/* ---- the bundled digits --------------------------------------------------- */
+/* ---- the bundled digits -------------------------------------------------- */
 
 enum { DIGITS = 1797, COLUMNS = 40, SIDE = 8 };
 

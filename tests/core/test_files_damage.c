@@ -54,7 +54,7 @@ static ln_status read_cifar10(const char *path) {
   return status;
 }
 
-/* ---- the two kinds of damage ---------------------------------------------- */
+/* ---- the two kinds of damage --------------------------------------------- */
 
 /* Tells whether the file was accepted. */
 static bool try_file(reader read, const char *path, const uint8_t *bytes,
@@ -104,7 +104,7 @@ static void check_damage(reader read, const char *good, const char *bad,
   free(bytes);
 }
 
-/* ---- the formats ---------------------------------------------------------- */
+/* ---- the formats --------------------------------------------------------- */
 
 START_TEST(npy) {
   ln_tensor *t = make_tensor(LN_SHAPE(2, 3), NULL);

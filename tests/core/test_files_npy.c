@@ -201,7 +201,7 @@ START_TEST(what_cannot_be_meant_is_refused) {
 }
 END_TEST
 
-/* ---- .npz ----------------------------------------------------------------- */
+/* ---- .npz ---------------------------------------------------------------- */
 
 START_TEST(tables_are_written_and_read) {
   ln_tensor *a = make_tensor(LN_SHAPE(2, 3), NULL);
@@ -251,7 +251,7 @@ START_TEST(names_must_differ) {
 }
 END_TEST
 
-/* ---- a zip made by hand: one entry, as numpy.savez_compressed writes it --- */
+/* ---- a zip made by hand: one entry, as numpy.savez_compressed writes it -- */
 
 typedef struct zip_recipe {
   const char *name;

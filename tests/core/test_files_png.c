@@ -54,7 +54,7 @@ START_TEST(what_is_no_picture_is_not_written) {
 }
 END_TEST
 
-/* ---- all kinds of pictures, written by libpng itself ---------------------- */
+/* ---- all kinds of pictures, written by libpng itself --------------------- */
 
 enum { SIDE = 9 };
 
@@ -172,7 +172,7 @@ START_TEST(damaged_transparency_is_refused) {
 }
 END_TEST
 
-/* ---- pictures that are none ----------------------------------------------- */
+/* ---- pictures that are none ---------------------------------------------- */
 
 static const uint8_t head[] = "\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
 
