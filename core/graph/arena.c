@@ -27,8 +27,7 @@ static bool meet(const ln_buffer *a, const ln_buffer *b) {
 }
 
 /* The lowest gap beside the buffers already placed (`placed` is by offset). */
-static int64_t lowest_place(ln_buffer **placed, int64_t n,
-                            const ln_buffer *b) {
+static int64_t lowest_place(ln_buffer **placed, int64_t n, const ln_buffer *b) {
   int64_t at = 0;
   for (int64_t i = 0; i < n; i++) {
     if (!meet(placed[i], b)) continue;

@@ -8,8 +8,8 @@
 typedef struct ln_buffer {
   int64_t bytes;
   int64_t first, last; /* lives from time first to time last, both included */
-  bool local;   /* one for each thread slot, as large as a slice needs */
-  int64_t offset; /* the result: a multiple of 64 */
+  bool local;          /* one for each thread slot, as large as a slice needs */
+  int64_t offset;      /* the result: a multiple of 64 */
 } ln_buffer;
 
 /* Gives each buffer with `local` as asked its offset; *total: bytes needed. */

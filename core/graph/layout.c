@@ -87,8 +87,10 @@ static void reads(layout *l, int64_t v, int64_t time) {
   const ln_plan_value *root = &p->values[p->values[v].root];
   live_at(l, l->y_draft[p->values[v].root], time);
   if (time <= p->n_nodes || root->y.where != LN_IN_TENSOR) return;
-  if (root->y.is_output) p->reads_y[root->y.index] = true;
-  else p->reads_x[root->y.index] = true;
+  if (root->y.is_output)
+    p->reads_y[root->y.index] = true;
+  else
+    p->reads_x[root->y.index] = true;
 }
 
 static void read_by_node(layout *l, int64_t i) {
@@ -179,8 +181,8 @@ static void place_memory(layout *l, int64_t i) {
   const ln_inference *r = &n->inference;
   int64_t forward = ln_forward_time(i);
   int64_t backward = ln_backward_time(l->plan, i);
-  n->saved = new_draft(l, node_draft(l, i, r->saved, forward,
-                                     n->backward ? backward : forward));
+  n->saved = new_draft(
+      l, node_draft(l, i, r->saved, forward, n->backward ? backward : forward));
   for (int pass = 0; pass < 2; pass++) {
     int64_t t = pass ? backward : forward;
     bool used = !n->skipped && (!pass || n->backward);
@@ -246,8 +248,7 @@ static bool within_a_step(const ln_plan *p, const draft *d) {
   for (int64_t i = 0; i < p->n_steps; i++) {
     const ln_plan_step *s = &p->steps[i];
     bool forward = d->first >= s->first && d->last <= s->last;
-    bool backward =
-        d->first >= 2 * n - s->last && d->last <= 2 * n - s->first;
+    bool backward = d->first >= 2 * n - s->last && d->last <= 2 * n - s->first;
     if (s->sliced && (forward || backward)) return true;
   }
   return false;
@@ -297,8 +298,7 @@ static ln_status allocate(ln_plan *p, const ln_net *net) {
   p->statuses = ln_alloc_zero((size_t)p->max_slices * sizeof *p->statuses);
   p->failed_nodes =
       ln_alloc_zero((size_t)p->max_slices * sizeof *p->failed_nodes);
-  if (!p->arena || !p->local || !p->frames || !p->statuses ||
-      !p->failed_nodes)
+  if (!p->arena || !p->local || !p->frames || !p->statuses || !p->failed_nodes)
     return LN_FAILED;
   size_t room = (size_t)p->frame_room;
   for (int i = 0; i < p->slots; i++) {

@@ -75,8 +75,8 @@ static ln_status check_values(const ln_net *net, const int64_t *values,
                               int64_t n) {
   for (int64_t i = 0; i < n; i++)
     if (values[i] < 0 || values[i] >= net->n_values)
-      return ln_set_error("value %" PRId64 " does not exist; the net has %"
-                          PRId64,
+      return ln_set_error("value %" PRId64
+                          " does not exist; the net has %" PRId64,
                           values[i], net->n_values);
   return LN_OK;
 }
@@ -215,8 +215,7 @@ static int64_t bytes_of(const ln_inference *r) {
   return bytes;
 }
 
-ln_status ln_net_node_info(const ln_net *net, int64_t node,
-                           ln_node_info *out) {
+ln_status ln_net_node_info(const ln_net *net, int64_t node, ln_node_info *out) {
   if (!net->built || node < 0 || node >= net->n_nodes)
     return ln_set_error("build the net first");
   const ln_inference *r = &net->built[node];

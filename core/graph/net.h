@@ -9,7 +9,7 @@
 
 typedef struct ln_node {
   ln_instance *instance;
-  char *label; /* what errors call it: "layer 3 (conv2d)" */
+  char *label;               /* what errors call it: "layer 3 (conv2d)" */
   int64_t n_inputs, *inputs; /* values */
   int n_outputs;
   int64_t first_output; /* value */
@@ -52,7 +52,7 @@ struct ln_net {
   uint64_t taps_changed; /* counts */
   bool wants_inputs;     /* gradients of inputs */
 
-  ln_inference *built; /* of each node, by ln_net_build; NULL before */
+  ln_inference *built;    /* of each node, by ln_net_build; NULL before */
   ln_shape *built_shapes; /* of each value */
 
   ln_plan *training, *predicting;

@@ -29,13 +29,10 @@ float *ln_run_address(const ln_pass_run *run, int64_t value, bool gradient,
   const ln_plan_value *v = &run->plan->values[value];
   const ln_place *place = gradient ? &v->dy : &v->y;
   switch (place->where) {
-  case LN_IN_TENSOR:
-    return tensor_data(run, place, gradient) + first * v->item;
-  case LN_IN_SLOT:
-    return (float *)buffer_at(run->plan, place->index, slot);
+  case LN_IN_TENSOR: return tensor_data(run, place, gradient) + first * v->item;
+  case LN_IN_SLOT: return (float *)buffer_at(run->plan, place->index, slot);
   case LN_IN_ARENA:
-    return (float *)buffer_at(run->plan, place->index, slot) +
-           first * v->item;
+    return (float *)buffer_at(run->plan, place->index, slot) + first * v->item;
   default: return (float *)run->plan->arena;
   }
 }
@@ -79,8 +76,9 @@ static ln_shape slice_shape(const framing *f, int64_t value) {
 
 static void add_value(framing *f, int64_t value, bool gradient) {
   ln_shape s = slice_shape(f, value);
-  add_borrowed(f, &s, ln_run_address(f->run, value, gradient, f->slice->first,
-                                     f->slice->slot));
+  add_borrowed(
+      f, &s,
+      ln_run_address(f->run, value, gradient, f->slice->first, f->slice->slot));
 }
 
 static const ln_tensor *const *add_inputs(framing *f, const ln_node *node) {
@@ -119,8 +117,10 @@ static const ln_tensor *const *add_dx(framing *f, int64_t node) {
     ln_shape s = slice_shape(f, v);
     if (n->dx[k] == LN_GIVES_NOTHING || run->kind != LN_BACKWARD)
       add_tensor(f, NULL);
-    else if (n->dx_extra[k] < 0) add_value(f, v, true);
-    else add_borrowed(f, &s, extra_address(run, node, k, f->slice));
+    else if (n->dx_extra[k] < 0)
+      add_value(f, v, true);
+    else
+      add_borrowed(f, &s, extra_address(run, node, k, f->slice));
   }
   return at;
 }
@@ -234,8 +234,8 @@ static void add_extra(const ln_pass_run *run, int64_t node, const slice *s) {
   for (int64_t k = 0; k < nd->n_inputs; k++) {
     if (n->dx_extra[k] < 0) continue;
     const ln_plan_value *v = &run->plan->values[nd->inputs[k]];
-    int64_t count = run->step->slices > 1 ? s->items * v->item
-                                          : ln_count(&v->shape);
+    int64_t count =
+        run->step->slices > 1 ? s->items * v->item : ln_count(&v->shape);
     add_into(ln_run_address(run, nd->inputs[k], true, s->first, s->slot),
              extra_address(run, node, k, s), count);
   }
@@ -254,8 +254,8 @@ static void sum_chunk(void *arg, int64_t index, int slot) {
   int64_t begin = index * GRAIN;
   int64_t n = s->count - begin < GRAIN ? s->count - begin : GRAIN;
   for (int64_t k = 0; k < s->slices; k++)
-    add_into(s->grad + begin,
-             (const float *)(s->parts + k * s->stride) + begin, n);
+    add_into(s->grad + begin, (const float *)(s->parts + k * s->stride) + begin,
+             n);
 }
 
 static void sum_weights(const ln_pass_run *run, int64_t node, bool own_pass) {
@@ -283,8 +283,8 @@ static bool runs(const ln_pass_run *run, int64_t node) {
 static bool calls_backward(const ln_pass_run *run, int64_t node) {
   const ln_node *nd = &run->net->nodes[node];
   const ln_plan_node *n = &run->plan->nodes[node];
-  bool wanted = n->wants_weights && !ln_inference_backward_weights(
-                                        nd->instance, &n->inference);
+  bool wanted = n->wants_weights &&
+                !ln_inference_backward_weights(nd->instance, &n->inference);
   for (int64_t k = 0; k < nd->n_inputs; k++)
     wanted |= n->dx[k] != LN_GIVES_NOTHING;
   return wanted;
@@ -340,11 +340,13 @@ static ln_status run_step(ln_pass_run *run, const ln_plan_step *step,
   run->step = step;
   run->kind = kind;
   bool complete = true;
-  for (int64_t k = 0; k < step->slices; k++)
-    run->plan->statuses[k] = LN_OK;
-  if (!step->parallel) ln_serially(run_all_slices, run);
-  else if (step->slices == 1) run_all_slices(run);
-  else complete = ln_parallel(step->slices, run_slice, run);
+  for (int64_t k = 0; k < step->slices; k++) run->plan->statuses[k] = LN_OK;
+  if (!step->parallel)
+    ln_serially(run_all_slices, run);
+  else if (step->slices == 1)
+    run_all_slices(run);
+  else
+    complete = ln_parallel(step->slices, run_slice, run);
   if (first_failure(run)) return LN_FAILED;
   if (!complete || ln_is_cancelled()) {
     ln_set_error("interrupted");

@@ -20,12 +20,11 @@ typedef struct ln_pass_run {
 
 /* All steps upwards; y holds fresh tensors. After a careful plan's step,
  * `look` (may be NULL) is called with its node. */
-ln_status ln_run_forward(ln_pass_run *, ln_status (*look)(void *arg,
-                                                          int64_t node),
-                         void *arg);
+ln_status ln_run_forward(ln_pass_run *,
+                         ln_status (*look)(void *arg, int64_t node), void *arg);
 /* All steps downwards: fills dx, adds to the gradients of the weights. */
-ln_status ln_run_backward(ln_pass_run *, ln_status (*look)(void *arg,
-                                                           int64_t node),
+ln_status ln_run_backward(ln_pass_run *,
+                          ln_status (*look)(void *arg, int64_t node),
                           void *arg);
 
 /* The first float of a value (or its gradient) for a slice that begins at

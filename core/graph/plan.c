@@ -10,7 +10,7 @@
 
 /* A slice should be worth a thread's while, yet leave several slices. */
 #define SLICE_FLOPS 2e6
-#define MOST_ITEMS 16
+#define MOST_ITEMS  16
 #define MOST_SLICES 16
 /* Each slice has gradients of its own for the weights: bound their memory. */
 #define MOST_GRADIENT_BYTES (64 << 20)
@@ -92,8 +92,8 @@ static ln_status infer_all(ln_plan *p, ln_net *net, const ln_shape *x,
   size_t n = (size_t)(net->n_nodes ? net->n_nodes : 1);
   ln_inference *nodes = ln_alloc_zero(n * sizeof *nodes);
   ln_shape *shapes = ln_alloc_zero((size_t)net->n_values * sizeof *shapes + 1);
-  ln_status s = nodes && shapes ? ln_net_infer(net, x, 0, nodes, shapes)
-                                : LN_FAILED;
+  ln_status s =
+      nodes && shapes ? ln_net_infer(net, x, 0, nodes, shapes) : LN_FAILED;
   if (!s) {
     *items = p->careful ? 0 : slice_items(net, nodes, p->items);
     free_inferences(nodes, net->n_nodes);
@@ -173,8 +173,8 @@ static void find_wanted(ln_plan *p, const ln_net *net) {
         node->instance->n_weights > 0 && !p->nodes[i].frozen;
     bool wanted = p->nodes[i].wants_weights;
     for (int64_t k = 0; k < node->n_inputs; k++)
-      wanted |= takes_gradient(net, i, k) &&
-                p->values[node->inputs[k]].wants_grad;
+      wanted |=
+          takes_gradient(net, i, k) && p->values[node->inputs[k]].wants_grad;
     for (int k = 0; k < node->n_outputs; k++)
       p->values[node->first_output + k].wants_grad = wanted;
   }
@@ -233,8 +233,7 @@ static void find_filled(ln_plan *p, const ln_net *net) {
 static ln_status check_backward(const ln_plan *p, const ln_net *net) {
   for (int64_t i = 0; i < net->n_nodes; i++)
     if (p->nodes[i].backward &&
-        !ln_inference_backward(net->nodes[i].instance,
-                               &p->nodes[i].inference))
+        !ln_inference_backward(net->nodes[i].instance, &p->nodes[i].inference))
       return ln_set_error("%s has no backward function, so nothing before it "
                           "can be trained",
                           net->nodes[i].label);

@@ -18,7 +18,7 @@
 #include "host/running.h"
 
 typedef struct ln_plan_step {
-  int64_t first, last;  /* nodes */
+  int64_t first, last;   /* nodes */
   int64_t slices, items; /* items of a slice, the last may have fewer */
   bool sliced;
   bool parallel; /* enough work to wake the other threads */
@@ -40,7 +40,7 @@ typedef struct ln_plan_value {
   bool wants_grad; /* a gradient is needed at it or behind it */
   bool has_grad;   /* and one arrives */
   bool is_tapped;
-  int64_t n_outputs; /* how often it is an output of the net */
+  int64_t n_outputs;  /* how often it is an output of the net */
   bool starts_filled; /* dy is set before backward begins: an output that is
                          used inside as well, or a gradient nobody gives */
 } ln_plan_value;
@@ -49,15 +49,15 @@ typedef enum { LN_GIVES_NOTHING, LN_GIVES_FIRST, LN_GIVES_MORE } ln_giving;
 
 typedef struct ln_plan_node {
   ln_inference inference;
-  bool skipped;     /* its output shares the memory of its input */
-  bool backward;    /* takes part in backward */
+  bool skipped;  /* its output shares the memory of its input */
+  bool backward; /* takes part in backward */
   bool wants_weights;
-  ln_giving *dx;    /* of each input: written, or added to what is there */
+  ln_giving *dx;     /* of each input: written, or added to what is there */
   int64_t *dx_extra; /* buffer for what is to be added; -1 */
-  int64_t saved; /* a buffer; -1: none */
+  int64_t saved;     /* a buffer; -1: none */
   int64_t workspace[2], scratch[2]; /* in forward, in backward */
-  int64_t *dw;      /* a buffer for each weight, of all slices; -1 */
-  bool frozen;      /* as the plan saw it */
+  int64_t *dw; /* a buffer for each weight, of all slices; -1 */
+  bool frozen; /* as the plan saw it */
 } ln_plan_node;
 
 /* One thread slot's room for the tensors of a call. */

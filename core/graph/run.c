@@ -66,8 +66,7 @@ static void copy_plain_outputs(const ln_pass_run *run) {
     int64_t v = run->net->outputs[i];
     const float *from = ln_run_address(run, v, false, 0, 0);
     size_t bytes = (size_t)run->y[i]->count * sizeof(float);
-    if (from != run->y[i]->data && bytes)
-      memcpy(run->y[i]->data, from, bytes);
+    if (from != run->y[i]->data && bytes) memcpy(run->y[i]->data, from, bytes);
   }
 }
 
@@ -89,8 +88,8 @@ static ln_status copy_tapped(const ln_pass_run *run) {
 
 static void keep(ln_net *net, const inputs *in, ln_tensor **y) {
   for (int64_t i = 0; i < net->n_inputs; i++)
-    net->kept_x[i] = (ln_kept){ ln_tensor_retain(in->x[i]),
-                                ln_tensor_version(in->x[i]) };
+    net->kept_x[i] =
+        (ln_kept){ ln_tensor_retain(in->x[i]), ln_tensor_version(in->x[i]) };
   for (int64_t i = 0; i < net->n_outputs; i++)
     net->kept_y[i] =
         (ln_kept){ ln_tensor_retain(y[i]), ln_tensor_version(y[i]) };
@@ -102,15 +101,18 @@ static ln_status pass_upwards(ln_net *net, const inputs *in, bool predict,
   if (ln_net_plan(net, in->shapes, !predict, &plan) ||
       new_outputs(net, plan, y))
     return LN_FAILED;
-  ln_pass_run run = { .net = net, .plan = plan, .predict = predict,
-                      .x = in->x, .y = y };
+  ln_pass_run run = {
+    .net = net, .plan = plan, .predict = predict, .x = in->x, .y = y
+  };
   uint64_t setting = ln_flush_denormals();
   ln_status s = ln_run_forward(&run, NULL, NULL);
   ln_restore_denormals(setting);
   if (!s) copy_plain_outputs(&run);
   if (!s) s = copy_tapped(&run);
-  if (s) free_tensors(y, net->n_outputs);
-  else if (!predict) keep(net, in, y);
+  if (s)
+    free_tensors(y, net->n_outputs);
+  else if (!predict)
+    keep(net, in, y);
   return s;
 }
 
@@ -148,8 +150,8 @@ static ln_status check_state(ln_net *net) {
                        "tap, a plugin, requires_grad or the threads)",
   };
   if (net->state == LN_FORWARD_DONE) {
-    bool fits = net->training && net->training->generation ==
-                                     ln_host_generation() &&
+    bool fits = net->training &&
+                net->training->generation == ln_host_generation() &&
                 net->training->taps_changed == net->taps_changed &&
                 net->training->wants_inputs == net->wants_inputs;
     for (int64_t i = 0; fits && i < net->n_nodes; i++)
@@ -231,8 +233,12 @@ static ln_status pass_downwards(ln_net *net, gradients *g) {
   ln_status s = kept_tensors(net->kept_x, net->n_inputs, &x);
   if (!s) s = kept_tensors(net->kept_y, net->n_outputs, &y);
   if (!s) {
-    ln_pass_run run = { .net = net, .plan = net->training, .x = x, .y = y,
-                        .dy = g->dy, .dx = g->dx };
+    ln_pass_run run = { .net = net,
+                        .plan = net->training,
+                        .x = x,
+                        .y = y,
+                        .dy = g->dy,
+                        .dx = g->dx };
     uint64_t setting = ln_flush_denormals();
     s = ln_run_backward(&run, NULL, NULL);
     ln_restore_denormals(setting);
@@ -248,8 +254,7 @@ ln_status ln_net_backward(ln_net *net, ln_tensor *const *dy, int64_t n,
   ln_clear_cancel();
   ln_status s = check_state(net);
   if (!s)
-    s = check_kept(net->kept_x, net->training->reads_x, net->n_inputs,
-                   "input");
+    s = check_kept(net->kept_x, net->training->reads_x, net->n_inputs, "input");
   if (!s)
     s = check_kept(net->kept_y, net->training->reads_y, net->n_outputs,
                    "output");
@@ -314,11 +319,12 @@ static ln_status look(void *arg, int64_t node) {
 }
 
 static ln_status look_through(ln_net *net, const inputs *in, ln_plan *plan,
-                              ln_tensor *const *dy, int64_t n_dy,
-                              ln_tensor **y, looking *l) {
+                              ln_tensor *const *dy, int64_t n_dy, ln_tensor **y,
+                              looking *l) {
   gradients g = { 0 };
-  ln_pass_run run = { .net = net, .plan = plan, .replay = true, .x = in->x,
-                      .y = y };
+  ln_pass_run run = {
+    .net = net, .plan = plan, .replay = true, .x = in->x, .y = y
+  };
   *l = (looking){ &run, false, -1 };
   ln_status s = ln_run_forward(&run, look, l);
   if (!s && l->node < 0 && dy) {

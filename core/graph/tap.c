@@ -3,14 +3,14 @@
 #include "graph/net.h"
 
 ln_status ln_net_add_tap(ln_net *net, int64_t value,
-                         ln_status (*hook)(void *arg, ln_tensor *dy),
-                         void *arg, ln_tap **out) {
+                         ln_status (*hook)(void *arg, ln_tensor *dy), void *arg,
+                         ln_tap **out) {
   if (value < 0 || value >= net->n_values || net->values[value].node < 0)
     return ln_set_error("a tap watches the output of a layer");
   ln_tap *tap = ln_alloc_zero(sizeof *tap);
   if (!tap) return LN_FAILED;
-  *tap = (ln_tap){ .value = value, .hook = hook, .arg = arg,
-                   .next = net->taps };
+  *tap =
+      (ln_tap){ .value = value, .hook = hook, .arg = arg, .next = net->taps };
   net->taps = tap;
   net->taps_changed++;
   *out = tap;

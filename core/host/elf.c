@@ -61,7 +61,8 @@ ln_status ln_elf_check(const char *path) {
   ln_status s = LN_FAILED;
   if (size < 0 || fseek(f, 0, SEEK_SET))
     ln_set_error("it cannot be read: %s", strerror(errno));
-  else s = check_header(f, (uint64_t)size);
+  else
+    s = check_header(f, (uint64_t)size);
   fclose(f);
   return s;
 }

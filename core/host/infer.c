@@ -48,8 +48,12 @@ static void begin(ln_inferring *in, ln_instance *i, const ln_shape *x,
                   int64_t n_x, ln_shape *y, ln_inference *r) {
   in->instance = i;
   in->result = r;
-  in->io = (ln_infer){ .struct_size = sizeof(ln_infer), .n_x = (int32_t)n_x,
-                       .n_y = r->n_y, .host = &i->host, .x = x, .y = y };
+  in->io = (ln_infer){ .struct_size = sizeof(ln_infer),
+                       .n_x = (int32_t)n_x,
+                       .n_y = r->n_y,
+                       .host = &i->host,
+                       .x = x,
+                       .y = y };
 }
 
 static ln_status ask_layer(ln_inferring *in) {
@@ -117,8 +121,8 @@ static bool can_slice(const ln_instance *i, const ln_kernel *kernel) {
                 : (i->known->layer.traits & LN_PER_SAMPLE) != 0;
 }
 
-static ln_status take(const choice *c, const ln_kernel *kernel,
-                      ln_inference *r, bool *taken) {
+static ln_status take(const choice *c, const ln_kernel *kernel, ln_inference *r,
+                      bool *taken) {
   ln_status plan = LN_OK;
   bool sliceable = can_slice(c->instance, kernel);
   if (try_kernel(c, kernel, sliceable && c->slice_x, r, &plan))
@@ -140,8 +144,7 @@ static ln_status unsuited(const ln_instance *i, const char *method) {
 static bool is_wanted(const ln_instance *i, const ln_kernel *k,
                       const char *method) {
   bool named = k->method && !strcmp(k->method, method);
-  return (named || !strcmp(method, "auto")) &&
-         (k->isa & i->host.cpu) == k->isa;
+  return (named || !strcmp(method, "auto")) && (k->isa & i->host.cpu) == k->isa;
 }
 
 static ln_status choose(const choice *c, ln_inference *r) {
@@ -175,15 +178,15 @@ static ln_status infer_shapes(choice *c, ln_inference *r) {
   begin(&in, i, c->x, c->n_x, r->y, r);
   if (ask_layer(&in) || check_outputs(i, r)) return LN_FAILED;
   r->flops = in.io.flops;
-  r->flops_backward = in.io.flops_backward ? in.io.flops_backward
-                                           : 2 * in.io.flops;
+  r->flops_backward =
+      in.io.flops_backward ? in.io.flops_backward : 2 * in.io.flops;
   return LN_OK;
 }
 
 /* The shapes of a slice; NULL where the batch is not larger. */
 static ln_status slice_shapes(choice *c, int64_t items) {
-  bool smaller = c->n_x > 0 && c->x[0].rank > 0 && items > 0 &&
-                 items < c->x[0].dim[0];
+  bool smaller =
+      c->n_x > 0 && c->x[0].rank > 0 && items > 0 && items < c->x[0].dim[0];
   if (!smaller) return LN_OK;
   c->slice_x = ln_alloc((size_t)c->n_x * sizeof *c->slice_x);
   if (!c->slice_x) return LN_FAILED;

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/cpu.h"
 #include "base/memory.h"
 #include "host/registry.h"
 
@@ -102,7 +103,8 @@ ln_status ln_instance_new(const char *word, const char *name,
                           const ln_named_value *options, int64_t n_options,
                           ln_instance **out) {
   const ln_known_layer *known;
-  if (ln_registry_find(word, &known)) return LN_FAILED;
+  ln_isa isa; /* a wrong LUNET_ISA is refused here, not ignored */
+  if (ln_cpu_isa(&isa) || ln_registry_find(word, &known)) return LN_FAILED;
   ln_instance *i = ln_alloc_zero(sizeof *i);
   if (!i) return LN_FAILED;
   init_lock(&i->lock);
@@ -167,15 +169,17 @@ typedef struct declaring {
 } declaring;
 
 static void fill_random(ln_tensor *t, ln_random r, int32_t init, double a) {
-  if (init == LN_NORMAL) ln_random_normal(r, 0, t->count, t->data);
-  else ln_random_uniform(r, 0, t->count, t->data);
+  if (init == LN_NORMAL)
+    ln_random_normal(r, 0, t->count, t->data);
+  else
+    ln_random_uniform(r, 0, t->count, t->data);
   for (int64_t k = 0; k < t->count; k++)
     t->data[k] = (float)(init == LN_NORMAL ? a * t->data[k]
                                            : a * (2.0 * t->data[k] - 1));
 }
 
-static ln_status set_initial(const ln_instance *i, int64_t index,
-                             ln_tensor *t, const ln_declaration *d) {
+static ln_status set_initial(const ln_instance *i, int64_t index, ln_tensor *t,
+                             const ln_declaration *d) {
   ln_random r = ln_random_stream(i->random_user, (uint32_t)index, 0);
   switch (d->init) {
   case LN_FILL: return ln_tensor_fill(t, (float)d->value);
@@ -207,8 +211,7 @@ static ln_status check_declaration(const ln_instance *i,
 }
 
 static ln_status grow_parameters(ln_instance *i) {
-  ln_parameter *more =
-      ln_alloc((size_t)(i->n_parameters + 1) * sizeof *more);
+  ln_parameter *more = ln_alloc((size_t)(i->n_parameters + 1) * sizeof *more);
   if (!more) return LN_FAILED;
   if (i->n_parameters)
     memcpy(more, i->parameters, (size_t)i->n_parameters * sizeof *more);
@@ -218,7 +221,8 @@ static ln_status grow_parameters(ln_instance *i) {
 }
 
 static ln_status add_parameter(ln_instance *i, const ln_declaration *d) {
-  ln_parameter p = { .role = d->role, .fan_in = d->fan_in,
+  ln_parameter p = { .role = d->role,
+                     .fan_in = d->fan_in,
                      .fan_out = d->fan_out };
   if (check_declaration(i, d) || grow_parameters(i)) return LN_FAILED;
   bool good = (p.name = ln_copy_text(d->name)) &&
@@ -226,8 +230,10 @@ static ln_status add_parameter(ln_instance *i, const ln_declaration *d) {
               !set_initial(i, i->n_parameters, p.value, d) &&
               (d->role == LN_STATE || !ln_tensor_full(&d->shape, 0, &p.grad));
   i->parameters[i->n_parameters++] = p; /* freed with the instance */
-  if (d->role == LN_WEIGHT) i->n_weights++;
-  else i->n_states++;
+  if (d->role == LN_WEIGHT)
+    i->n_weights++;
+  else
+    i->n_states++;
   return good ? LN_OK : LN_FAILED;
 }
 

@@ -12,10 +12,10 @@
 
 /* The fields without which a struct means nothing. */
 #define LEAST_PLUGIN (offsetof(ln_plugin, n_layers) + sizeof(uint32_t))
-#define LEAST_LAYER \
+#define LEAST_LAYER                                                            \
   (offsetof(ln_layer, forward) + sizeof(((ln_layer *)0)->forward))
 #define LEAST_OPTION (offsetof(ln_option, size) + sizeof(uint32_t))
-#define LEAST_KERNEL \
+#define LEAST_KERNEL                                                           \
   (offsetof(ln_kernel, backward) + sizeof(((ln_kernel *)0)->backward))
 
 /* Copies n elements of `size` bytes into elements of this host's size. */
@@ -53,10 +53,9 @@ static ln_status check_plugin(const ln_plugin *p) {
                         " bytes, this program's have %zu",
                         p->pointer_size, sizeof(void *));
   if (!p->name || !p->version || !p->layers || !p->n_layers)
-    return ln_set_error("lunet_plugin_v1 lacks %s",
-                        !p->name      ? "a name"
-                        : !p->version ? "a version"
-                                      : "layers");
+    return ln_set_error("lunet_plugin_v1 lacks %s", !p->name      ? "a name"
+                                                    : !p->version ? "a version"
+                                                                  : "layers");
   return LN_OK;
 }
 
@@ -165,8 +164,7 @@ static ln_status check_duplicate(const ln_library *lib, const char *name) {
 /* A layer of a newer ABI is left out, and its reason kept; the others work. */
 static ln_status copy_layers(ln_library *lib) {
   ln_text refused = { 0 };
-  lib->layers =
-      ln_alloc_zero(lib->plugin.n_layers * sizeof(ln_known_layer));
+  lib->layers = ln_alloc_zero(lib->plugin.n_layers * sizeof(ln_known_layer));
   if (!lib->layers) return LN_FAILED;
   for (uint32_t i = 0; i < lib->plugin.n_layers; i++) {
     ln_known_layer *k = &lib->layers[lib->n_layers];
@@ -200,8 +198,7 @@ static ln_status no_symbol(void *handle) {
 static ln_status open_failed(const char *path) {
   const char *reason = dlerror();
   size_t n = strlen(path);
-  if (reason && !strncmp(reason, path, n) && reason[n] == ':')
-    reason += n + 2;
+  if (reason && !strncmp(reason, path, n) && reason[n] == ':') reason += n + 2;
   return ln_set_error("it cannot be opened: %s", reason ? reason : "?");
 }
 

@@ -89,9 +89,12 @@ static int64_t row_length(const ln_option *row) {
 
 static void add_range(ln_text *t, const ln_option *row) {
   bool low = row->min > -LN_ANY, high = row->max < LN_ANY;
-  if (low && high) ln_text_add(t, " from %g to %g", row->min, row->max);
-  else if (low) ln_text_add(t, " >= %g", row->min);
-  else if (high) ln_text_add(t, " <= %g", row->max);
+  if (low && high)
+    ln_text_add(t, " from %g to %g", row->min, row->max);
+  else if (low)
+    ln_text_add(t, " >= %g", row->min);
+  else if (high)
+    ln_text_add(t, " <= %g", row->max);
 }
 
 static void add_kind(ln_text *t, const ln_option *row) {
@@ -110,7 +113,8 @@ static void add_kind(ln_text *t, const ln_option *row) {
   add_range(t, row);
   if (row->type == LN_T_LIST)
     ln_text_add(t, " or a list of up to %d", LN_MAX_DIMS);
-  else if (n > 1) ln_text_add(t, " or a list of %" PRId64, n);
+  else if (n > 1)
+    ln_text_add(t, " or a list of %" PRId64, n);
   if (row->words) {
     ln_text_add(t, " or ");
     add_words(t, row->words, " or ");
@@ -196,8 +200,10 @@ static void write_real(char *field, size_t size, double v) {
 }
 
 static void write_bool(char *field, size_t size, bool v) {
-  if (size == sizeof(bool)) memcpy(field, &v, sizeof v);
-  else write_whole(field, size, v);
+  if (size == sizeof(bool))
+    memcpy(field, &v, sizeof v);
+  else
+    write_whole(field, size, v);
 }
 
 /* One number, wherever the row has numbers: place i of the field. */
@@ -228,10 +234,9 @@ static ln_status write_numbers(const parsing *p, const ln_option *row,
     return LN_OK;
   }
   bool list = row->type == LN_T_LIST;
-  bool length_fits = list ? v->count >= 1 && v->count <= LN_MAX_DIMS
-                          : v->count == n;
-  bool takes_list =
-      list || row->type == LN_T_INTS || row->type == LN_T_REALS;
+  bool length_fits =
+      list ? v->count >= 1 && v->count <= LN_MAX_DIMS : v->count == n;
+  bool takes_list = list || row->type == LN_T_INTS || row->type == LN_T_REALS;
   if (v->kind != LN_VALUE_LIST || !takes_list || !length_fits)
     return refuse(p, row, v);
   for (int64_t i = 0; i < v->count; i++) {
@@ -241,8 +246,8 @@ static ln_status write_numbers(const parsing *p, const ln_option *row,
   return LN_OK;
 }
 
-static ln_status write_word(const parsing *p, const ln_option *row,
-                            char *field, const ln_value *v) {
+static ln_status write_word(const parsing *p, const ln_option *row, char *field,
+                            const ln_value *v) {
   int64_t index = word_index(row->words, v->text);
   if (index < 0) return refuse(p, row, v);
   if (row->type == LN_T_CHOICE) {
@@ -361,12 +366,11 @@ static ln_status check_names(const parsing *p, const char *const *extra) {
   for (int64_t i = 0; i < p->n_values; i++) {
     const char *name = p->values[i].name;
     if (!name)
-      return ln_set_error("%s: options are given by name, such as { %s = ... "
-                          "}, but value %" PRId64 " has no name",
-                          p->where,
-                          p->n_rows && p->rows[0].name ? p->rows[0].name
-                                                       : "name",
-                          i + 1);
+      return ln_set_error(
+          "%s: options are given by name, such as { %s = ... "
+          "}, but value %" PRId64 " has no name",
+          p->where, p->n_rows && p->rows[0].name ? p->rows[0].name : "name",
+          i + 1);
     if (!find_row(p, name) && !is_among(name, extra))
       return refuse_unknown(p, name);
   }
@@ -432,16 +436,20 @@ ln_status ln_options_parse(const ln_option *rows, int64_t n_rows,
 static int64_t read_whole(const char *field, size_t size) {
   int64_t big = 0;
   int32_t small = 0;
-  if (size == sizeof big) memcpy(&big, field, sizeof big);
-  else memcpy(&small, field, sizeof small);
+  if (size == sizeof big)
+    memcpy(&big, field, sizeof big);
+  else
+    memcpy(&small, field, sizeof small);
   return size == sizeof big ? big : small;
 }
 
 static double read_real(const char *field, size_t size) {
   double big = 0;
   float small = 0;
-  if (size == sizeof big) memcpy(&big, field, sizeof big);
-  else memcpy(&small, field, sizeof small);
+  if (size == sizeof big)
+    memcpy(&big, field, sizeof big);
+  else
+    memcpy(&small, field, sizeof small);
   return size == sizeof big ? big : (double)small;
 }
 
@@ -466,11 +474,10 @@ static ln_value list_value(const ln_option *row, const char *field,
   }
   if (n > LN_MAX_DIMS) n = LN_MAX_DIMS;
   for (int64_t i = 0; i < n; i++)
-    room[i] = number_value(
-        row->type == LN_T_LIST ? (double)list.at[i]
-        : row->type == LN_T_REALS
-            ? read_real(field + i * 8, 8)
-            : (double)read_whole(field + i * 8, 8));
+    room[i] = number_value(row->type == LN_T_LIST ? (double)list.at[i]
+                           : row->type == LN_T_REALS
+                               ? read_real(field + i * 8, 8)
+                               : (double)read_whole(field + i * 8, 8));
   return (ln_value){ .kind = LN_VALUE_LIST, .items = room, .count = n };
 }
 

@@ -61,15 +61,13 @@ static ln_status check_words_free(const ln_library *lib) {
 }
 
 static ln_status keep_library(ln_library *lib) {
-  ln_library **more =
-      ln_alloc((size_t)(n_libraries + 1) * sizeof *more);
+  ln_library **more = ln_alloc((size_t)(n_libraries + 1) * sizeof *more);
   if (!more || check_words_free(lib)) {
     ln_free(more);
     ln_library_free(lib);
     return LN_FAILED;
   }
-  if (n_libraries)
-    memcpy(more, libraries, (size_t)n_libraries * sizeof *more);
+  if (n_libraries) memcpy(more, libraries, (size_t)n_libraries * sizeof *more);
   more[n_libraries++] = lib;
   ln_free(libraries);
   libraries = more;
@@ -107,8 +105,7 @@ typedef struct folders {
   char *path[MAX_FOLDERS];
 } folders;
 
-static void add_folder(folders *f, const char *folder,
-                       const char *rest) {
+static void add_folder(folders *f, const char *folder, const char *rest) {
   ln_text t = { 0 };
   ln_text_add(&t, "%s%s", folder, rest);
   char *copy = f->count < MAX_FOLDERS ? ln_copy_text(ln_text_get(&t)) : NULL;
@@ -219,8 +216,7 @@ static ln_status unknown_word(const char *word, const folders *f,
   if (near) ln_text_add(&t, "; did you mean '%s'?", near);
   ln_text_add(&t, "\n  searched in:");
   for (int i = 0; i < f->count; i++) ln_text_add(&t, "\n    %s", f->path[i]);
-  if (s->n_refused)
-    ln_text_add(&t, "\n  refused:%s", ln_text_get(&s->refused));
+  if (s->n_refused) ln_text_add(&t, "\n  refused:%s", ln_text_get(&s->refused));
   ln_set_error("%s", ln_text_get(&t));
   ln_text_free(&t);
   return LN_FAILED;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cpu.h"
 #include "base/memory.h"
 #include "base/threads.h"
 #include "host/running.h"
@@ -88,7 +89,7 @@ static void run_chunk(void *arg, int64_t index, int slot) {
   const loop *l = arg;
   const ln_running *r = l->running;
   int64_t begin = index * l->grain, end = begin + l->grain;
-  ln_chunk chunk = { (uint32_t)sizeof chunk, 0, begin,
+  ln_chunk chunk = { (uint32_t)sizeof chunk,  0,     begin,
                      end < l->n ? end : l->n, index, NULL };
   if (r->scratch_bytes) chunk.scratch = r->scratch + slot * r->scratch_bytes;
   l->body(l->arg, &chunk);
@@ -104,9 +105,9 @@ static ln_status parallel_for(const ln_call *c, int64_t n, int64_t grain,
 }
 
 static void matmul(const ln_call *c, int32_t transpose_a, int32_t transpose_b,
-                   int64_t m, int64_t n, int64_t k, const float *a,
-                   int64_t lda, const float *b, int64_t ldb, float beta,
-                   float *out, int64_t ldc) {
+                   int64_t m, int64_t n, int64_t k, const float *a, int64_t lda,
+                   const float *b, int64_t ldb, float beta, float *out,
+                   int64_t ldc) {
   (void)c;
   ln_matmul(transpose_a, transpose_b, m, n, k, a, lda, b, ldb, beta, out, ldc);
 }
@@ -161,26 +162,12 @@ static const void *packed(const ln_call *c, int32_t slot, ln_pack pack) {
   int64_t bytes = ((const ln_running *)c)->inference->packed[slot];
   ln_packed_weights *p = &i->packed[slot];
   pthread_mutex_lock(&i->lock);
-  bool good = p->pack == pack && p->bytes == bytes &&
-              p->version == weights_version(i);
+  bool good =
+      p->pack == pack && p->bytes == bytes && p->version == weights_version(i);
   if (!good) good = !pack_again(p, c, bytes, pack);
   const void *data = good ? p->data : NULL;
   pthread_mutex_unlock(&i->lock);
   return data;
-}
-
-static uint64_t cpu_features(void) {
-  uint64_t have = 0;
-#if defined(__x86_64__) || defined(__i386__)
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-    have |= LN_CPU_AVX2_FMA;
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
-    have |= LN_CPU_AVX512;
-#elif defined(__ARM_NEON)
-  have |= LN_CPU_NEON;
-#endif
-  return have;
 }
 
 ln_host ln_host_services(void) {
@@ -188,7 +175,7 @@ ln_host ln_host_services(void) {
     .struct_size = sizeof(ln_host),
     .abi_minor = LN_ABI_MINOR,
     .version = LN_VERSION,
-    .cpu = cpu_features(),
+    .cpu = ln_cpu_features(),
     .fail = fail,
     .log = write_log,
     .cancelled = cancelled,

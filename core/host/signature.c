@@ -157,8 +157,10 @@ static int fixed_rank(const ln_port *p, const void *self, bool *has_rest) {
   *has_rest = false;
   for (int i = 0; i < p->n_dims; i++) {
     const ln_dim *d = &p->dims[i];
-    if (d->kind == LN_DIM_ANY) *has_rest = true;
-    else rank += d->kind == LN_DIM_OPTION ? option_length(d->option, self) : 1;
+    if (d->kind == LN_DIM_ANY)
+      *has_rest = true;
+    else
+      rank += d->kind == LN_DIM_OPTION ? option_length(d->option, self) : 1;
   }
   return rank;
 }
@@ -181,10 +183,9 @@ static ln_status wrong_rank(const ln_port *p, const ln_shape *x) {
 static ln_status wrong_size(const ln_port *p, const ln_dim *d, int64_t want,
                             const ln_shape *x, int at) {
   char shape[200];
-  return ln_set_error("%s = %" PRId64 ", but %s has %" PRId64
-                      " there: %s (dim %d)",
-                      d->word, want, p->name, x->dim[at],
-                      ln_shape_text(x, shape), at + 1);
+  return ln_set_error(
+      "%s = %" PRId64 ", but %s has %" PRId64 " there: %s (dim %d)", d->word,
+      want, p->name, x->dim[at], ln_shape_text(x, shape), at + 1);
 }
 
 /* A dim that is an option, from dim `at` of x on. */
@@ -197,8 +198,9 @@ static ln_status match_option(const ln_port *p, const ln_dim *d,
     int64_t size = x->dim[at + i];
     if (open) {
       if (size < 1)
-        return ln_set_error("%s is taken from %s, but its size there is %" PRId64,
-                            d->word, p->name, size);
+        return ln_set_error(
+            "%s is taken from %s, but its size there is %" PRId64, d->word,
+            p->name, size);
       set_option(o, self, i, size);
     } else if (option_at(o, self, i) != size) {
       return wrong_size(p, d, option_at(o, self, i), x, at + i);

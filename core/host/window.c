@@ -45,18 +45,18 @@ static axis read_axis(const ln_window *w, const ln_shape *x, int32_t i) {
 /* All numbers small enough that nothing below overflows. */
 static ln_status check_axis(const ln_infer *io, const axis *a) {
   const int64_t limit = (int64_t)1 << 40;
-  const int64_t all[] = { a->in, a->kernel, a->stride, a->dilation,
-                          a->before, a->after };
+  const int64_t all[] = { a->in,       a->kernel, a->stride,
+                          a->dilation, a->before, a->after };
   for (size_t i = 0; i < sizeof all / sizeof *all; i++)
     if (all[i] < 0 || all[i] > limit)
-      return ln_fail(io->host, "a %s of the window is %" PRId64
-                     ", outside of 0 .. 2^40",
+      return ln_fail(io->host,
+                     "a %s of the window is %" PRId64 ", outside of 0 .. 2^40",
                      a->name, all[i]);
   if (a->kernel < 1 || a->stride < 1 || a->dilation < 1)
     return ln_fail(io->host, "kernel, stride and dilation must be at least 1");
   if (a->kernel > 1 && a->dilation > limit / (a->kernel - 1))
-    return ln_fail(io->host, "dilation %" PRId64 " times kernel %" PRId64
-                   " is too large",
+    return ln_fail(io->host,
+                   "dilation %" PRId64 " times kernel %" PRId64 " is too large",
                    a->dilation, a->kernel);
   return LN_OK;
 }
@@ -82,9 +82,9 @@ static ln_status does_not_fit(const ln_infer *io, const ln_window *w,
   side_by_side(w, &io->x[0], kernel_of, kernel, sizeof kernel);
   side_by_side(w, &io->x[0], padded, input, sizeof input);
   if (a->dilation > 1) {
-    snprintf(spread, sizeof spread, " (spread over %" PRId64
-             " by dilation %" PRId64 ")",
-             extent(a), a->dilation);
+    snprintf(spread, sizeof spread,
+             " (spread over %" PRId64 " by dilation %" PRId64 ")", extent(a),
+             a->dilation);
     snprintf(minus, sizeof minus, "%" PRId64 "*(%" PRId64 "-1) - 1",
              a->dilation, a->kernel);
   } else {
@@ -92,15 +92,14 @@ static ln_status does_not_fit(const ln_infer *io, const ln_window *w,
   }
   int64_t lack = extent(a) - padded(a);
   int64_t room = a->in + a->before + a->after;
-  return ln_fail(
-      io->host,
-      "kernel %s%s is larger than the padded input %s\n"
-      "  output %s = floor((%" PRId64 " + %" PRId64 " + %" PRId64
-      " - %s) / %" PRId64 ") + 1 < 1, but must be at least 1\n"
-      "  try padding = %" PRId64 ", or kernel_size <= %" PRId64,
-      kernel, spread, input, a->name, a->in, a->before, a->after, minus,
-      a->stride, a->before + (lack + 1) / 2,
-      a->dilation > 1 ? (room - 1) / a->dilation + 1 : room);
+  return ln_fail(io->host,
+                 "kernel %s%s is larger than the padded input %s\n"
+                 "  output %s = floor((%" PRId64 " + %" PRId64 " + %" PRId64
+                 " - %s) / %" PRId64 ") + 1 < 1, but must be at least 1\n"
+                 "  try padding = %" PRId64 ", or kernel_size <= %" PRId64,
+                 kernel, spread, input, a->name, a->in, a->before, a->after,
+                 minus, a->stride, a->before + (lack + 1) / 2,
+                 a->dilation > 1 ? (room - 1) / a->dilation + 1 : room);
 }
 
 static int64_t output_size(const axis *a, bool ceil_mode) {
@@ -116,8 +115,8 @@ static int64_t left_over(const axis *a, int64_t out) {
   return read < a->in ? a->in - read : 0;
 }
 
-static ln_status note_left_over(ln_infer *io, const ln_window *w,
-                                const axis *a, int64_t out) {
+static ln_status note_left_over(ln_infer *io, const ln_window *w, const axis *a,
+                                int64_t out) {
   int64_t n = left_over(a, out);
   if (!n || extent(a) < a->stride) return LN_OK;
   const char *lines = !strcmp(a->name, "width") ? "column" : "row";

@@ -10,7 +10,7 @@ static const char tap_class[] = "lunet.tap";
 /* The net, and what a hook needs that is called in the midst of backward. */
 typedef struct lua_net {
   ln_net *net;
-  lua_State *L;  /* that runs backward now */
+  lua_State *L;     /* that runs backward now */
   bool hook_failed; /* its error lies on top of the stack of L */
 } lua_net;
 
@@ -109,8 +109,10 @@ static int shape(lua_State *L) {
   ln_net *net = self(L);
   const ln_shape *s =
       ln_net_value_shape(net, ln_lua_check_integer(L, 2, "net:shape", "value"));
-  if (s) ln_lua_push_shape(L, s);
-  else lua_pushnil(L);
+  if (s)
+    ln_lua_push_shape(L, s);
+  else
+    lua_pushnil(L);
   return 1;
 }
 
@@ -156,9 +158,8 @@ static ln_tensor **arguments(lua_State *L, int first, bool nil_allowed,
   *n = top - first + 1;
   ln_tensor **t = lua_newuserdatauv(L, ((size_t)*n + 1) * sizeof *t, 0);
   for (int i = first; i <= top; i++)
-    t[i - first] = nil_allowed && lua_isnil(L, i)
-                       ? NULL
-                       : ln_lua_check_tensor(L, i, what);
+    t[i - first] =
+        nil_allowed && lua_isnil(L, i) ? NULL : ln_lua_check_tensor(L, i, what);
   return t;
 }
 
@@ -166,8 +167,10 @@ static ln_tensor **arguments(lua_State *L, int first, bool nil_allowed,
 static int push_tensors(lua_State *L, ln_tensor **t, int64_t n) {
   luaL_checkstack(L, (int)n + 1, "too many tensors");
   for (int64_t i = 0; i < n; i++) {
-    if (t[i]) ln_lua_push_tensor(L, t[i]);
-    else lua_pushnil(L);
+    if (t[i])
+      ln_lua_push_tensor(L, t[i]);
+    else
+      lua_pushnil(L);
   }
   return (int)n;
 }
@@ -180,8 +183,7 @@ static int pass_upwards(lua_State *L, upwards pass, const char *what) {
   int64_t n;
   const int64_t n_outputs = ln_net_n_outputs(net);
   ln_tensor **x = arguments(L, 2, false, what, &n);
-  ln_tensor **y =
-      lua_newuserdatauv(L, ((size_t)n_outputs + 1) * sizeof *y, 0);
+  ln_tensor **y = lua_newuserdatauv(L, ((size_t)n_outputs + 1) * sizeof *y, 0);
   ln_lua_check(L, pass(net, x, n, y));
   return push_tensors(L, y, n_outputs);
 }
@@ -217,13 +219,13 @@ static int find_nonfinite(lua_State *L) {
   int64_t n_x = 0, n_dy = 0, node = -1;
   bool in_backward = false;
   ln_tensor **x = ln_lua_to_tensors(L, 2, "net:find_nonfinite", &n_x);
-  ln_tensor **dy = lua_isnil(L, 3) ? NULL
-                                   : ln_lua_to_tensors(
-                                         L, 3, "net:find_nonfinite", &n_dy);
+  ln_tensor **dy = lua_isnil(L, 3)
+                       ? NULL
+                       : ln_lua_to_tensors(L, 3, "net:find_nonfinite", &n_dy);
   n->L = L;
   n->hook_failed = false;
-  const ln_status status = ln_net_find_nonfinite(n->net, x, n_x, dy, n_dy,
-                                                 &node, &in_backward);
+  const ln_status status =
+      ln_net_find_nonfinite(n->net, x, n_x, dy, n_dy, &node, &in_backward);
   if (n->hook_failed) return lua_error(L);
   ln_lua_check(L, status);
   if (node < 0) return 0;
@@ -285,8 +287,8 @@ static int add_tap(lua_State *L) {
     lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
     lua_pop(L, 1);
   }
-  ln_lua_check(L, ln_net_add_tap(n->net, value, hooked ? call_hook : NULL, t,
-                                 &t->tap));
+  ln_lua_check(
+      L, ln_net_add_tap(n->net, value, hooked ? call_hook : NULL, t, &t->tap));
   return 1;
 }
 
@@ -320,12 +322,18 @@ static int tap_remove(lua_State *L) {
 void ln_lua_open_net(lua_State *L) {
   static const luaL_Reg functions[] = { { "net", new_net }, { NULL, NULL } };
   static const luaL_Reg methods[] = {
-    { "add_input", add_input },     { "add_layer", add_layer },
-    { "set_outputs", set_outputs }, { "requires_grad", requires_grad },
-    { "build", build },             { "shape", shape },
-    { "node_info", node_info },     { "forward", forward },
-    { "predict", predict },         { "backward", backward },
-    { "add_tap", add_tap },         { "find_nonfinite", find_nonfinite },
+    { "add_input", add_input },
+    { "add_layer", add_layer },
+    { "set_outputs", set_outputs },
+    { "requires_grad", requires_grad },
+    { "build", build },
+    { "shape", shape },
+    { "node_info", node_info },
+    { "forward", forward },
+    { "predict", predict },
+    { "backward", backward },
+    { "add_tap", add_tap },
+    { "find_nonfinite", find_nonfinite },
     { NULL, NULL },
   };
   static const luaL_Reg tap_methods[] = { { "output", tap_output },

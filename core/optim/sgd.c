@@ -1,7 +1,7 @@
 /* sgd.c - stochastic gradient descent, with momentum.
  *
  *     g = dw + weight_decay * w
- *     v = momentum * v + g              (in the first step v = g)
+ *     v = momentum * v + g              v begins at 0
  *     w = w - lr * v                    without momentum: w - lr * g
  *     w = w - lr * (g + momentum * v)   Nesterov's look ahead
  *
@@ -40,16 +40,16 @@ static void plain(const sgd *o, const ln_update *u) {
   for (int64_t i = 0; i < u->count; i++) w[i] -= lr * (u->dw[i] + decay * w[i]);
 }
 
-/* `kept` is the share of v that stays, `ahead` that of Nesterov. */
+/* The move is g + momentum * v for Nesterov, else v alone. */
 static void with_momentum(const sgd *o, const ln_update *u) {
   float lr = (float)o->lr, decay = (float)o->weight_decay;
-  float kept = u->step == 1 ? 0 : (float)o->momentum;
+  float momentum = (float)o->momentum;
   float own = o->nesterov ? 1 : 0;
-  float ahead = o->nesterov ? (float)o->momentum : 1;
+  float ahead = o->nesterov ? momentum : 1;
   float *restrict w = u->w, *restrict v = u->buffer[0];
   for (int64_t i = 0; i < u->count; i++) {
     float g = u->dw[i] + decay * w[i];
-    v[i] = kept * v[i] + g;
+    v[i] = momentum * v[i] + g;
     w[i] -= lr * (own * g + ahead * v[i]);
   }
 }

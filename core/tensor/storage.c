@@ -135,16 +135,21 @@ __attribute__((destructor)) void ln_storage_pool_clear(void) {
   unlock_pool();
 }
 
-int64_t ln_tensor_bytes_alive(void) {
+static int64_t read_count(const int64_t *count) {
   lock_pool();
-  int64_t bytes = pool.bytes_alive;
+  int64_t bytes = *count;
   unlock_pool();
   return bytes;
 }
 
+int64_t ln_storage_bytes_kept(void) {
+  return read_count(&pool.bytes_kept);
+}
+
+int64_t ln_tensor_bytes_alive(void) {
+  return read_count(&pool.bytes_alive);
+}
+
 int64_t ln_tensor_bytes_made(void) {
-  lock_pool();
-  int64_t bytes = pool.bytes_made;
-  unlock_pool();
-  return bytes;
+  return read_count(&pool.bytes_made);
 }

@@ -12,7 +12,8 @@
 ln_status ln_storage_new(int64_t count, ln_storage **out);
 void ln_storage_retain(ln_storage *s);
 void ln_storage_release(ln_storage *s);
-/* Frees what is kept and not in use. */
+/* Bytes that are kept and not in use; frees them. */
+int64_t ln_storage_bytes_kept(void);
 void ln_storage_pool_clear(void);
 
 #endif

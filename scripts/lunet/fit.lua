@@ -29,18 +29,28 @@ local function is_finite(v)
   return v == v and v > -math.huge and v < math.huge
 end
 
--- The step is run again, with the same random numbers, to see where the first
--- number that is not finite came from.
-local function refuse_loss(net, x, loss, o, now)
-  local layer, pass = net:find_nonfinite(x, o.loss:backward())
-  local lr, where = o.optimizer.lr, "all layers gave finite numbers"
-  if layer then
-    where = ("the first result that is not finite is that of %s (%s)"):format(
-      layer, pass)
+-- Where the first number that is not finite came from, and what to try. The
+-- step is run again for that, with the same random numbers.
+local function explain(net, x, o)
+  if not is_finite(x:abs():max()) then
+    return "the batch itself holds numbers that are not finite",
+           "looking at the data, and at what augment returns"
   end
+  local layer, pass = net:find_nonfinite(x, o.loss:backward())
+  local where = "the results of all layers are finite, that of the loss is not"
+  if layer then
+    where = ("the first result that is not finite is that of %s, in the %s "
+             .. "pass"):format(layer, pass)
+  end
+  return where, ("a smaller rate, such as lr = %g"):format(
+    math.min(o.optimizer.lr / 10, 0.1))
+end
+
+local function refuse_loss(net, x, loss, o, now)
+  local where, advice = explain(net, x, o)
   core.raise("fit: the loss is %s in epoch %d, batch %d, with lr = %g\n  %s\n"
-             .. "  try a smaller rate, such as lr = %g", loss, now.epoch,
-             now.batch + 1, lr, where, lr / 10)
+             .. "  try %s", loss ~= loss and "NaN" or loss, now.epoch,
+             now.batch + 1, o.optimizer.lr, where, advice)
 end
 
 -- What has been seen of an epoch so far, for the progress line and the run.

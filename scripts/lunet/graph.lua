@@ -20,8 +20,8 @@ local function as_list(nodes, what)
   end
   for i, n in ipairs(nodes) do
     if not node.is_node(n) then
-      core.raise("nn.graph: %s %d is a %s, it must be a node, as nn.input{…} or "
-                 .. "layer(node) give it", what, i, type(n))
+      core.raise("nn.graph: %s %d is a %s, it must be a node, as nn.input{…} "
+                 .. "or layer(node) give it", what, i, type(n))
     end
   end
   return nodes

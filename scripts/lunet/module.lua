@@ -66,16 +66,15 @@ local function label_of(self, layer, number)
   return ("layer %d (%s%s)"):format(number, layer.word, name)
 end
 
-local function new_builder(self)
+local function new_builder(owner)
   local builder = { net = core.net(), nodes = {} }
   function builder:add(layer, values)
-    local label = label_of(self.owner, layer, #self.nodes + 1)
+    local label = label_of(owner, layer, #self.nodes + 1)
     local first = self.net:add_layer(layer.core_layer, label, values)
     self.nodes[#self.nodes + 1] = { layer = layer, value = first,
                                     label = label }
     return { first }
   end
-  builder.owner = self
   return builder
 end
 
@@ -87,7 +86,6 @@ function module:core_net()
   for i = 1, self:n_inputs() do values[i] = builder.net:add_input() end
   builder.net:set_outputs(self:wire(builder, values))
   builder.net:requires_grad(rawget(self, "wants_inputs") or false)
-  builder.owner = nil
   self.built_net = builder
   return builder.net, builder
 end

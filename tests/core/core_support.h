@@ -4,6 +4,7 @@
 
 #include <check.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,9 +52,8 @@ __attribute__((unused)) static void expect(ln_tensor *t, ln_shape shape,
 /* A shape without dims: a single number. */
 #define LN_NO_DIMS ((ln_shape){ .rank = 0 })
 
-__attribute__((unused)) static int run_tests(const char *name,
-                                             const TTest *const *tests,
-                                             size_t n) {
+__attribute__((unused)) static int
+run_tests(const char *name, const TTest *const *tests, size_t n) {
   Suite *suite = suite_create(name);
   for (size_t i = 0; i < n; i++) {
     TCase *tc = tcase_create(tests[i]->name);

@@ -66,6 +66,12 @@ START_TEST(near_words_are_found) {
 }
 END_TEST
 
+/* AddressSanitizer: too large a wish is no error of ours. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void) {
+  return "allocator_may_return_null=1";
+}
+
 START_TEST(memory_begins_at_64_bytes) {
   for (size_t n = 0; n < 1000; n += 37) {
     char *p = ln_alloc_zero(n);

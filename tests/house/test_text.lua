@@ -24,7 +24,11 @@ local function flaws_of_line(line, is_code)
   if line:find("[ \r]$") and is_code then return "ends with a blank" end
   if not utf8.len(line) then return "is no UTF-8" end
   for _, word in ipairs(leftovers) do
-    if line:find(word, 1, true) then return "says " .. word end
+    -- whole words: mkstemp's pattern of six letters is none of them
+    if line:find("%f[%w/]" .. word .. "%f[^%w/]") or
+       word:find("/") and line:find(word, 1, true) then
+      return "says " .. word
+    end
   end
 end
 

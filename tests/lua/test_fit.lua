@@ -44,6 +44,24 @@ function TestFit:test_learns_and_keeps_book()
   lu.assertTrue(run.seconds > 0)
 end
 
+-- Batches of 256 and 44: each sample counts the same.
+function TestFit:test_loss_is_the_mean_over_samples()
+  local net, test = line(), clouds(300)
+  local o = options_for(net, { validate = test })
+  local run = lunet.fit(net, clouds(8), o)
+  local loss = o.loss:forward(net:predict(test.x), test.labels)
+  lu.assertAlmostEquals(run.validation_loss[1], loss, 1e-6)
+end
+
+function TestFit:test_trains_in_training_mode()
+  local net = nn.sequential { nn.dropout { p = 0.5 },
+                              nn.linear { in_features = 2, out_features = 2 } }
+  net:eval()
+  lunet.fit(net, clouds(8), options_for(net))
+  local x = lunet.ones { 20, 2 }
+  lu.assertNotEquals(net:forward(x):tolist(), net:predict(x):tolist())
+end
+
 -- fit does what the loop of a script does, to the last bit.
 function TestFit:test_is_the_loop_of_a_script()
   local train = clouds(30)
@@ -156,9 +174,14 @@ function TestProgress:test_one_line_is_drawn_again_on_a_terminal()
 end
 
 function TestProgress:test_an_error_leaves_no_half_drawn_line()
-  local net, train = line(), clouds(8)
-  local o = options_for(net, { progress = true, on_epoch = error })
-  local text = written(function() pcall(lunet.fit, net, train, o) end)
+  local text = written(function()
+    pcall(function()
+      local bar <close> = progress.new { epochs = 1, items = 100 }
+      bar.terminal = true
+      bar:batch { epoch = 1, batch = 1, seen = 60, loss = 1, accuracy = 1 }
+      error "in the middle"
+    end)
+  end)
   lu.assertEquals(text:sub(-1), "\n")
 end
 
@@ -209,7 +232,19 @@ function TestRefusals:test_the_loss_runs_away()
   lu.assertStrContains(message, "in epoch 1, batch")
   lu.assertStrContains(message, "with lr = 1e+30")
   lu.assertStrContains(message, "the first result that is not finite")
-  lu.assertStrContains(message, "try a smaller rate, such as lr = 1e+29")
+  lu.assertStrContains(message, "try a smaller rate, such as lr = 0.1")
+end
+
+function TestRefusals:test_a_damaged_batch_is_named()
+  local net, batches = line(), 0
+  local message = message_of(lunet.fit, net, clouds(40), options_for(net, {
+    batch_size = 8, augment = function(x)
+      batches = batches + 1
+      return batches == 3 and x / 0 or x
+    end }))
+  lu.assertStrContains(message, "in epoch 1, batch 3,")
+  lu.assertStrContains(message, "the batch itself holds numbers that are not "
+                       .. "finite")
 end
 
 function TestRefusals:test_options()

@@ -101,8 +101,11 @@ function TestState:test_names()
   local p = parameter("conv1.weight", { 1 }, { 1 })
   local opt = optim.sgd({ p }, { lr = 1, momentum = 0.9 })
   opt:step()
-  local names = {}
-  for name in pairs(opt:state()) do names[#names + 1] = name end
+  local names, kept = {}, opt:state()
+  opt:step() -- what was given stays as it was
+  lu.assertNotEquals(opt:state()["conv1.weight.momentum_buffer"]:tolist(),
+                     kept["conv1.weight.momentum_buffer"]:tolist())
+  for name in pairs(kept) do names[#names + 1] = name end
   table.sort(names)
   lu.assertEquals(#names, 3)
   lu.assertStrContains(names[1], "conv1.weight.")
