@@ -1,5 +1,6 @@
 /* safetensors_write.c - tensors as F32, in the order of their names. The bytes
- * are those that the reference implementation writes for the same content. */
+ * are those of the reference implementation, but for metadata: it writes them
+ * in no order, we in the order of their names. */
 #include <stdlib.h>
 #include <string.h>
 

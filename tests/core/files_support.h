@@ -23,10 +23,10 @@
 
 /* ---- a folder for the time of a test case; it is the current one --------- */
 
-static char test_folder[] = "/tmp/lunet-test-XXXXXX";
+static char test_folder[] = "/tmp/lunet-test-??????";
 
 __attribute__((unused)) static void enter_folder(void) {
-  strcpy(test_folder + sizeof test_folder - 7, "XXXXXX");
+  memset(test_folder + sizeof test_folder - 7, 'X', 6); /* for mkdtemp */
   if (mkdtemp(test_folder) == NULL || chdir(test_folder) != 0) abort();
 }
 

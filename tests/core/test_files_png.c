@@ -87,6 +87,7 @@ static void put_picture(const char *path, const kind *k) {
       png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
   png_infop info = png_create_info_struct(png);
   png_color palette[256];
+  uint8_t alpha[256];
   uint8_t pixels[SIDE][SIDE * 8] = { { 0 } };
   png_bytep rows[SIDE];
   FILE *f = fopen(path, "wb");
@@ -94,8 +95,11 @@ static void put_picture(const char *path, const kind *k) {
   png_set_IHDR(png, info, SIDE, SIDE, k->depth, k->color, k->interlace, 0, 0);
   for (int i = 0; i < 256; i++)
     palette[i] = (png_color){ (uint8_t)i, (uint8_t)(255 - i), 7 };
+  for (int i = 0; i < 256; i++) alpha[i] = (uint8_t)(3 * i);
   if (k->color == PNG_COLOR_TYPE_PALETTE)
     png_set_PLTE(png, info, palette, 1 << k->depth);
+  if (k->color == PNG_COLOR_TYPE_PALETTE && k->channels == 4)
+    png_set_tRNS(png, info, alpha, 1 << k->depth, NULL);
   for (int y = 0; y < SIDE; y++) {
     rows[y] = pixels[y];
     for (int i = 0; i < SIDE * file_channels(k); i++)
@@ -111,7 +115,8 @@ static void put_picture(const char *path, const kind *k) {
 static float expected(const kind *k, int x, int y, int c) {
   if (k->color == PNG_COLOR_TYPE_PALETTE) {
     int i = sample(k, x, y, 0);
-    return (float)(c == 0 ? i : c == 1 ? 255 - i : 7) / 255;
+    uint8_t values[] = { (uint8_t)i, (uint8_t)(255 - i), 7, (uint8_t)(3 * i) };
+    return (float)values[c] / 255;
   }
   int most = (1 << k->depth) - 1;
   return (float)sample(k, x, y, c) / (float)most;
@@ -139,6 +144,7 @@ START_TEST(all_kinds_of_pictures_are_read) {
     { PNG_COLOR_TYPE_GRAY, 1, "\1\2\4\10\20" },
     { PNG_COLOR_TYPE_GRAY_ALPHA, 2, "\10\20" },
     { PNG_COLOR_TYPE_PALETTE, 3, "\1\2\4\10" },
+    { PNG_COLOR_TYPE_PALETTE, 4, "\1\2\4\10" },
     { PNG_COLOR_TYPE_RGB, 3, "\10\20" },
     { PNG_COLOR_TYPE_RGB_ALPHA, 4, "\10\20" },
   };
@@ -147,6 +153,22 @@ START_TEST(all_kinds_of_pictures_are_read) {
       for (int interlace = 0; interlace < 2; interlace++)
         check_picture(
             &(kind){ colors[i].color, *depth, interlace, colors[i].channels });
+}
+END_TEST
+
+/* Without its damaged transparency the picture would look like another one. */
+START_TEST(damaged_transparency_is_refused) {
+  put_picture("a.png", &(kind){ PNG_COLOR_TYPE_PALETTE, 2, 0, 4 });
+  uint8_t *bytes;
+  size_t size;
+  ln_tensor *t;
+  ck_ok(ln_file_read("a.png", &bytes, &size));
+  uint8_t *chunk = memmem(bytes, size, "tRNS", 4);
+  ck_assert_ptr_nonnull(chunk);
+  chunk[4] ^= 1;
+  put_file("a.png", bytes, size);
+  free(bytes);
+  ck_refused(ln_png_read("a.png", &t), "CRC error");
 }
 END_TEST
 
@@ -197,4 +219,4 @@ END_TEST
 RUN_TESTS("files: png", what_is_written_is_read,
           brightnesses_are_clamped_and_rounded,
           what_is_no_picture_is_not_written, all_kinds_of_pictures_are_read,
-          what_is_no_picture_is_refused)
+          damaged_transparency_is_refused, what_is_no_picture_is_refused)
