@@ -187,9 +187,14 @@ static void free_gradients(gradients *g) {
   ln_free(g->dx);
 }
 
-static ln_status read_dy(const ln_shape *want, ln_tensor *given, int64_t i,
+static ln_status read_dy(const ln_net *net, int64_t i, ln_tensor *given,
                          ln_tensor **out) {
   char got[200], expected[200];
+  const ln_shape *want = &net->training->values[net->outputs[i]].shape;
+  if (!given && net->n_outputs == 1)
+    return ln_set_error("backward: needs dy, the gradient of the output, of "
+                        "shape %s",
+                        ln_shape_text(want, expected));
   if (!given) return ln_tensor_full(want, 0, out);
   if (!ln_shape_equal(want, &given->shape))
     return ln_set_error("backward: gradient %" PRId64 " has shape %s, but the "
@@ -211,7 +216,7 @@ static ln_status make_gradients(const ln_net *net, ln_tensor *const *dy,
   g->dx = ln_alloc_zero((size_t)(g->n_dx + 1) * sizeof *g->dx);
   if (!g->dy || !g->dx) return LN_FAILED;
   for (int64_t i = 0; i < n; i++)
-    if (read_dy(&p->values[net->outputs[i]].shape, dy[i], i, &g->dy[i]))
+    if (read_dy(net, i, dy[i], &g->dy[i]))
       return LN_FAILED;
   for (int64_t i = 0; i < net->n_inputs; i++) {
     const ln_plan_value *v = &p->values[net->inputs[i]];

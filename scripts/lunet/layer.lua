@@ -75,7 +75,7 @@ end
 
 -- dx, one an input. A loss takes no dy.
 function layer:backward(...)
-  if self.loss and select("#", ...) == 0 then
+  if self.loss and (...) == nil then
     return (module.backward(self, core.full({}, 1)))
   end
   return module.backward(self, ...)

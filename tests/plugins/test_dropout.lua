@@ -40,7 +40,6 @@ end
 function TestDropout:test_the_gradient_has_the_same_mask()
   local dropout, x = nn.dropout { p = 0.4 }, lunet.ones { 8, 50 }
   local y = dropout:forward(x)
-  helpers.assert_same(dropout:backward(x), y)
   helpers.assert_near(dropout:backward(x * 3), (y * 3):tolist())
 end
 
