@@ -270,7 +270,8 @@ function TestState:test_load_is_all_or_nothing()
           net.load_state, net, { ["a.weight"] = lunet.zeros { 8, 6 },
                                  ["a.wieght"] = lunet.zeros { 1 } })
   refused("has shape (2), but (3) is needed", net.load_state, net,
-          { ["a.weight"] = lunet.zeros { 8, 6 }, ["b.bias"] = lunet.ones { 2 } })
+          { ["a.weight"] = lunet.zeros { 8, 6 },
+            ["b.bias"] = lunet.ones { 2 } })
   same(net:get("a").weight, before)
   refused("3 missing", net.load_state, net, state, { strict = true })
   same(net:get("a").weight, before)

@@ -7,6 +7,7 @@
 -- layer, with tensors named case/tensor. Only layers that Lunet has, and only
 -- cases of at most 48 kB (nets: 800 kB), at most 75 kB a layer.
 
+local core = require "lunet_core"
 local lunet = require "lunet"
 
 local source = arg[1] or error("usage: lunet freeze.lua CASES")
@@ -38,24 +39,6 @@ local function read_case(id)
   return tensors, bytes
 end
 
--- A value as Lua source, keys in order.
-local function source_of(value)
-  if type(value) == "string" then return ("%q"):format(value) end
-  if type(value) ~= "table" then return tostring(value) end
-  local parts, keys = {}, {}
-  for i, v in ipairs(value) do parts[i] = source_of(v) end
-  for key in pairs(value) do
-    if type(key) == "string" then keys[#keys + 1] = key end
-  end
-  table.sort(keys)
-  for _, key in ipairs(keys) do
-    local plain = key:match("^[%a_][%w_]*$")
-    parts[#parts + 1] = (plain and "%s = %s" or "[%q] = %s"):format(
-      key, source_of(value[key]))
-  end
-  return "{ " .. table.concat(parts, ", ") .. " }"
-end
-
 local packed, sizes, chosen = {}, {}, {}
 for _, case in ipairs(dofile(source .. "/cases.lua")) do
   if has(case) then
@@ -75,9 +58,10 @@ end
 for word, tensors in pairs(packed) do
   lunet.save(("%s/%s.npz"):format(target, word), tensors)
 end
-local list = assert(io.open(target .. "/cases.lua", "w"))
-list:write("-- written by tests/referee/freeze.lua\nreturn {\n")
-for _, case in ipairs(chosen) do list:write("  ", source_of(case), ",\n") end
-list:write("}\n")
+local list = assert(io.open(target .. "/cases.json", "w"))
+for i, case in ipairs(chosen) do
+  list:write(i == 1 and "[" or ",\n", core.json_encode(case))
+end
+list:write("]\n")
 list:close()
 print(#chosen .. " cases")

@@ -7,11 +7,18 @@
 -- parameters have doubled; and the first item of the batch alone.
 
 local lu = require "luaunit"
+local core = require "lunet_core"
 local lunet = require "lunet"
 local nn, optim = lunet.nn, lunet.optim
 
 local folder = "tests/fixtures/referee/"
-local cases = dofile(folder .. "cases.lua")
+
+local function read_cases()
+  local file <close> = assert(io.open(folder .. "cases.json"))
+  return core.json_decode(file:read("a"))
+end
+
+local cases = read_cases()
 
 -- ---- comparing -------------------------------------------------------------
 

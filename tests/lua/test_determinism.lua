@@ -1,0 +1,169 @@
+-- test_determinism.lua - same seed, same bits, whatever the number of threads.
+
+local lu = require "luaunit"
+local lunet = require "lunet"
+local nn, optim, data = lunet.nn, lunet.optim, lunet.data
+
+local threads = { 1, 2, 3, 7 }
+
+-- Runs f with each number of threads; all results must be equal, bit by bit.
+local function assert_equal_bits(f)
+  local default, first = lunet.num_threads(), nil
+  for _, n in ipairs(threads) do
+    lunet.set_num_threads(n)
+    local bits = f()
+    first = first or bits
+    lu.assertTrue(bits == first,
+                  ("%d threads give other bits than 1"):format(n))
+  end
+  lunet.set_num_threads(default)
+end
+
+-- The bits of tensors and numbers as one text.
+local function bits_of(...)
+  local parts = {}
+  for _, v in ipairs { ... } do
+    if type(v) == "number" then
+      parts[#parts + 1] = string.pack("d", v)
+    else
+      for _, e in ipairs(v:view { -1 }:tolist()) do
+        parts[#parts + 1] = string.pack("f", e)
+      end
+    end
+  end
+  return table.concat(parts)
+end
+
+-- 40 items: more than a slice, and the last slice is smaller.
+local image, row = { 40, 4, 9, 8 }, { 40, 30 }
+
+local layers = {
+  { function() return nn.conv2d { out_channels = 6, kernel_size = 3,
+                                  padding = 1 } end, image },
+  { function() return nn.conv2d { out_channels = 8, kernel_size = 3, stride = 2,
+                                  groups = 2, dilation = 2 } end, image },
+  { function() return nn.conv2d { out_channels = 3, kernel_size = 3,
+                                  method = "textbook" } end, image },
+  { function() return nn.max_pool2d { kernel_size = 2 } end, image },
+  { function() return nn.max_pool2d { kernel_size = 3, stride = 2,
+                                      padding = 1 } end, image },
+  { function() return nn.avg_pool2d { kernel_size = 3, stride = 2 } end,
+    image },
+  { function() return nn.linear { out_features = 17 } end, row },
+  { function() return nn.linear { out_features = 5, method = "textbook" } end,
+    row },
+  { function() return nn.relu {} end, image },
+  { function() return nn.leaky_relu {} end, image },
+  { function() return nn.sigmoid {} end, image },
+  { function() return nn.tanh {} end, image },
+  { function() return nn.softmax {} end, row },
+  { function() return nn.log_softmax {} end, row },
+  { function() return nn.flatten {} end, image },
+  { function() return nn.dropout { p = 0.4 } end, image },
+}
+
+TestLayers = {}
+
+function TestLayers:test_forward_and_backward()
+  for _, case in ipairs(layers) do
+    assert_equal_bits(function()
+      lunet.manual_seed(5)
+      local layer, x = case[1](), lunet.randn(case[2])
+      local y = layer:forward(x)
+      local dx = layer:backward(lunet.randn(y:shape()))
+      local all = { y, dx }
+      for _, p in ipairs(layer:parameters()) do all[#all + 1] = p.grad end
+      return bits_of(table.unpack(all))
+    end)
+  end
+end
+
+function TestLayers:test_several_inputs_and_losses()
+  assert_equal_bits(function()
+    lunet.manual_seed(5)
+    local a, b = lunet.randn(image), lunet.randn(image)
+    local scores, labels = lunet.randn { 40, 10 }, lunet.zeros { 40 }
+    local ce, mse = nn.cross_entropy {}, nn.mse_loss {}
+    return bits_of(nn.add {}:forward(a, b), nn.concat {}:forward(a, b),
+                   ce:forward(scores, labels), ce:backward(),
+                   mse:forward(a, b), (mse:backward()))
+  end)
+end
+
+-- A mask is a function of seed, layer, step and place alone: the item 23 of a
+-- large batch, computed in some slice, has the mask of item 23 of a batch that
+-- was computed at once.
+function TestLayers:test_slices_draw_what_the_whole_draws()
+  local function mask(layers_before)
+    lunet.manual_seed(9)
+    local drop = nn.dropout { p = 0.5 }
+    local parts = { drop }
+    for i = 1, layers_before do parts[i + 1] = nn.relu {} end
+    local net = nn.sequential(parts)
+    return net:forward(lunet.ones { 64, 3000 })
+  end
+  local alone = mask(0)
+  lu.assertTrue(bits_of(alone) == bits_of(mask(3)))
+  local zeros = alone:eq(0):mean()
+  lu.assertTrue(zeros > 0.49 and zeros < 0.51)
+  -- no two items share a mask, as they would if slices began again at 0
+  for i = 2, 64 do
+    lu.assertTrue((alone[1] - alone[i]):abs():max() > 0)
+  end
+end
+
+TestTraining = {}
+
+local function train(seed)
+  lunet.manual_seed(seed)
+  local digits = data.digits():take(300)
+  local net = nn.sequential {
+    nn.conv2d { out_channels = 8, kernel_size = 3, padding = 1 }, nn.relu {},
+    nn.max_pool2d { kernel_size = 2 }, nn.flatten {}, nn.dropout { p = 0.2 },
+    nn.linear { out_features = 10 } }
+  net:build { 1, 8, 8 }
+  local run = lunet.fit(net, digits, {
+    loss = nn.cross_entropy {}, epochs = 2, batch_size = 64, progress = false,
+    optimizer = optim.adam(net:parameters(), { lr = 0.01 }) })
+  local all = { run.loss[1], run.loss[2] }
+  for _, p in ipairs(net:parameters()) do all[#all + 1] = p.value end
+  return bits_of(table.unpack(all))
+end
+
+function TestTraining:test_a_whole_run()
+  assert_equal_bits(function() return train(3) end)
+end
+
+function TestTraining:test_another_seed_gives_another_run()
+  lu.assertTrue(train(3) == train(3))
+  lu.assertFalse(train(3) == train(4))
+end
+
+TestMethods = {}
+
+function TestMethods:test_textbook_and_auto_agree_on_a_net()
+  lunet.manual_seed(1)
+  local net = nn.sequential {
+    nn.conv2d { out_channels = 6, kernel_size = 5, padding = 2 }, nn.relu {},
+    nn.max_pool2d { kernel_size = 2 }, nn.flatten {},
+    nn.linear { out_features = 10 } }
+  local x, dy = lunet.randn { 20, 1, 12, 12 }, lunet.randn { 20, 10 }
+  local function gradients()
+    local y = net:forward(x)
+    net:zero_grad()
+    net:backward(dy)
+    local list = { y }
+    for _, p in ipairs(net:parameters()) do list[#list + 1] = p.grad:clone() end
+    return list
+  end
+  local auto = gradients()
+  lunet.set_method("textbook")
+  local textbook = gradients()
+  lunet.set_method("auto")
+  for i, t in ipairs(auto) do
+    lu.assertTrue((t - textbook[i]):abs():max() <=
+                  1e-5 * math.max(1, t:abs():max()))
+  end
+end
+
+os.exit(lu.LuaUnit.run())
