@@ -71,7 +71,7 @@ const char *ln_nearest_word(const char *word, const char *const *words,
                             int64_t n) {
   size_t length = strlen(word);
   if (length > LONGEST_WORD) return NULL;
-  int allowed = length < 3 ? 1 : (int)(length / 3);
+  int allowed = length < 3 ? 1 : (int)((length + 1) / 3);
   const char *nearest = NULL;
   for (int64_t i = 0; i < n; i++) {
     size_t other = strlen(words[i]);

@@ -16,7 +16,7 @@ const char *ln_text_get(const ln_text *t); /* "" while empty */
 void ln_text_free(ln_text *t);
 
 /* The word with the smallest edit distance, if it is near enough to be meant
- * (a third of its length, at least 1); else NULL. */
+ * (a third of its length, rounded, at least 1); else NULL. */
 const char *ln_nearest_word(const char *word, const char *const *words,
                             int64_t n);
 

@@ -1,6 +1,7 @@
 /* options.c - parsing of options by their table; see options.h. */
 #include "host/options.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -87,6 +88,12 @@ static int64_t row_length(const ln_option *row) {
   }
 }
 
+/* The largest size that the field itself can hold. */
+static double field_limit(const ln_option *row) {
+  if (row->type == LN_T_REAL) return row->size == 4 ? FLT_MAX : DBL_MAX;
+  return row->type == LN_T_INT && row->size == 4 ? INT32_MAX : WHOLE_LIMIT;
+}
+
 static void add_range(ln_text *t, const ln_option *row) {
   bool low = row->min > -LN_ANY, high = row->max < LN_ANY;
   if (low && high)
@@ -138,7 +145,12 @@ static void add_value(ln_text *t, const ln_value *v) {
   switch (v->kind) {
   case LN_VALUE_NIL: ln_text_add(t, "nil"); break;
   case LN_VALUE_BOOL: ln_text_add(t, v->truth ? "true" : "false"); break;
-  case LN_VALUE_NUMBER: ln_text_add(t, "%.10g", v->number); break;
+  case LN_VALUE_NUMBER:
+    if (isnan(v->number))
+      ln_text_add(t, "nan"); /* whatever its sign */
+    else
+      ln_text_add(t, "%.10g", v->number);
+    break;
   case LN_VALUE_TEXT: ln_text_add(t, "\"%.60s\"", v->text); break;
   case LN_VALUE_OTHER: ln_text_add(t, "a %s", v->text); break;
   case LN_VALUE_LIST:
@@ -159,6 +171,9 @@ static ln_status refuse(const parsing *p, const ln_option *row,
   add_value(&t, v);
   ln_text_add(&t, ", but it must be ");
   add_kind(&t, row);
+  if (v->kind == LN_VALUE_NUMBER && isfinite(v->number) &&
+      fabs(v->number) > field_limit(row))
+    ln_text_add(&t, ", and no larger than %.10g", field_limit(row));
   ln_text_add(&t, "\n  %s: %s", row->name, row->help);
   ln_set_error("%s", ln_text_get(&t));
   ln_text_free(&t);
@@ -178,7 +193,8 @@ static bool is_whole(double v) {
 static bool number_fits(const ln_option *row, const ln_value *v) {
   if (v->kind != LN_VALUE_NUMBER || !isfinite(v->number)) return false;
   bool real = row->type == LN_T_REAL || row->type == LN_T_REALS;
-  return (real || is_whole(v->number)) && in_range(row, v->number);
+  return (real || is_whole(v->number)) && in_range(row, v->number) &&
+         (row->type == LN_T_REALS || fabs(v->number) <= field_limit(row));
 }
 
 static void write_whole(char *field, size_t size, int64_t v) {

@@ -199,21 +199,33 @@ static void try_own_file(const folders *f, const char *word, search *s) {
   }
 }
 
-static const char *nearest_loaded(const char *word) {
-  const char *words[1024];
+#define MOST_WORDS 1024
+
+static int by_word(const void *a, const void *b) {
+  return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The words of all loaded layers, in order. */
+static int64_t loaded_words(const char **words) {
   int64_t n = 0;
   for (int64_t i = 0; i < n_libraries; i++)
-    for (int64_t k = 0; k < libraries[i]->n_layers && n < 1024; k++)
+    for (int64_t k = 0; k < libraries[i]->n_layers && n < MOST_WORDS; k++)
       words[n++] = libraries[i]->layers[k].layer.name;
-  return ln_nearest_word(word, words, n);
+  qsort(words, (size_t)n, sizeof *words, by_word);
+  return n;
 }
 
 static ln_status unknown_word(const char *word, const folders *f,
                               const search *s) {
   ln_text t = { 0 };
   ln_text_add(&t, "unknown layer '%.60s'", word);
-  const char *near = nearest_loaded(word);
+  const char *words[MOST_WORDS];
+  int64_t n = loaded_words(words);
+  const char *near = ln_nearest_word(word, words, n);
   if (near) ln_text_add(&t, "; did you mean '%s'?", near);
+  if (n) ln_text_add(&t, "\n  layers: ");
+  for (int64_t i = 0; i < n; i++)
+    ln_text_add(&t, "%s%s", i ? ", " : "", words[i]);
   ln_text_add(&t, "\n  searched in:");
   for (int i = 0; i < f->count; i++) ln_text_add(&t, "\n    %s", f->path[i]);
   if (s->n_refused) ln_text_add(&t, "\n  refused:%s", ln_text_get(&s->refused));

@@ -169,13 +169,17 @@ static ln_status wrong_rank(const ln_port *p, const ln_shape *x) {
   char shape[200];
   ln_text t = { 0 };
   port_text(p, &t);
-  ln_status s = ln_set_error(
-      "expects %s, but %s is %s with %d dim%s%s", ln_text_get(&t), p->name,
-      ln_shape_text(x, shape), x->rank, x->rank == 1 ? "" : "s",
-      x->rank == p->n_dims - 1 && p->n_dims && !strcmp(p->dims[0].word, "N")
-          ? "\n  the first dim is the batch N: x:view{1, ...} makes a batch of "
-            "one"
-          : "");
+  const char *remedy = "";
+  if (x->rank == p->n_dims - 1 && !strcmp(p->dims[0].word, "N"))
+    remedy =
+        "\n  the first dim is the batch N: x:view{1, ...} makes a batch of "
+        "one";
+  else if (p->n_dims == 2 && x->rank > 2)
+    remedy = "\n  try nn.flatten{} before it: it makes (N,features) of any "
+             "shape";
+  ln_status s = ln_set_error("expects %s, but %s is %s with %d dim%s%s",
+                             ln_text_get(&t), p->name, ln_shape_text(x, shape),
+                             x->rank, x->rank == 1 ? "" : "s", remedy);
   ln_text_free(&t);
   return s;
 }

@@ -119,13 +119,15 @@ static ln_status note_left_over(ln_infer *io, const ln_window *w, const axis *a,
                                 int64_t out) {
   int64_t n = left_over(a, out);
   if (!n || extent(a) < a->stride) return LN_OK;
-  const char *lines = !strcmp(a->name, "width") ? "column" : "row";
-  char text[300];
+  const char *line = !strcmp(a->name, "width") ? "column" : "row";
+  char which[60], text[300];
+  if (n == 1) snprintf(which, sizeof which, "%s", line);
+  else snprintf(which, sizeof which, "%" PRId64 " %ss", n, line);
   snprintf(text, sizeof text,
-           "the last %" PRId64 " %s%s of the input (%s %" PRId64
-           ") are never read: (%" PRId64 " + %" PRId64 " + %" PRId64
-           " - %" PRId64 ") / %" PRId64 " is not whole",
-           n, lines, n == 1 ? "" : "s", a->name, a->in, a->in, a->before,
+           "the last %s of the input (%s %" PRId64 ") %s never read: (%" PRId64
+           " + %" PRId64 " + %" PRId64 " - %" PRId64 ") / %" PRId64
+           " is not whole",
+           which, a->name, a->in, n == 1 ? "is" : "are", a->in, a->before,
            a->after, extent(a), a->stride);
   if (w->strict) return ln_fail(io->host, "%s", text);
   io->host->notice(io, "%s", text);

@@ -159,9 +159,12 @@ static ln_tensor **arguments(lua_State *L, int first, bool nil_allowed,
   const int top = lua_gettop(L);
   *n = top - first + 1;
   ln_tensor **t = lua_newuserdatauv(L, ((size_t)*n + 1) * sizeof *t, 0);
-  for (int i = first; i <= top; i++)
-    t[i - first] =
-        nil_allowed && lua_isnil(L, i) ? NULL : ln_lua_check_tensor(L, i, what);
+  for (int i = first; i <= top; i++) {
+    t[i - first] = ln_lua_test_tensor(L, i);
+    if (!t[i - first] && !(nil_allowed && lua_isnil(L, i)))
+      ln_lua_fail(L, "%s: input %d must be a tensor, got %s", what,
+                  i - first + 1, ln_lua_kind(L, i));
+  }
   return t;
 }
 

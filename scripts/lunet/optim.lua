@@ -159,4 +159,15 @@ function optim.clip_grad_norm(parameters, max_norm)
   return core.clip_grad_norm(grads, max_norm)
 end
 
-return optim
+-- An optimizer that is not there.
+return setmetatable(optim, {
+  __index = function(_, name)
+    local words = {}
+    for word in pairs(optim) do words[#words + 1] = word end
+    table.sort(words)
+    local nearest = core.nearest(tostring(name), words)
+    core.raise("optim has no '%s'%s\n  it has: %s", tostring(name),
+               nearest and ("; did you mean '%s'?"):format(nearest) or "",
+               table.concat(words, ", "))
+  end,
+})
