@@ -149,7 +149,7 @@ static void add_value(ln_text *t, const ln_value *v) {
     if (isnan(v->number))
       ln_text_add(t, "nan"); /* whatever its sign */
     else
-      ln_text_add(t, "%.10g", v->number);
+      ln_text_add(t, "%.15g", v->number);
     break;
   case LN_VALUE_TEXT: ln_text_add(t, "\"%.60s\"", v->text); break;
   case LN_VALUE_OTHER: ln_text_add(t, "a %s", v->text); break;
@@ -173,7 +173,7 @@ static ln_status refuse(const parsing *p, const ln_option *row,
   add_kind(&t, row);
   if (v->kind == LN_VALUE_NUMBER && isfinite(v->number) &&
       fabs(v->number) > field_limit(row))
-    ln_text_add(&t, ", and no larger than %.10g", field_limit(row));
+    ln_text_add(&t, ", and no larger than %.15g", field_limit(row));
   ln_text_add(&t, "\n  %s: %s", row->name, row->help);
   ln_set_error("%s", ln_text_get(&t));
   ln_text_free(&t);
