@@ -12,10 +12,10 @@ local program = (os.getenv("LUNET_BUILD") or "build") .. "/lunet"
 local head = "local lunet = require 'lunet'; local nn, optim, data = "
              .. "lunet.nn, lunet.optim, lunet.data; "
 
--- The calls and sentences of tests/fixtures/errors.txt.
+-- The calls and sentences of tests/fixtures/errors.expected.
 local function read_table()
   local rows, row = {}, nil
-  for line in io.lines("tests/fixtures/errors.txt") do
+  for line in io.lines("tests/fixtures/errors.expected") do
     if line:sub(1, 2) == "> " then
       row = { call = line:sub(3), lines = {} }
       rows[#rows + 1] = row
