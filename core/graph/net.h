@@ -57,6 +57,7 @@ struct ln_net {
 
   ln_plan *training, *predicting;
   ln_pass_state state;
+  bool busy; /* a pass is running: the function of a tap may look on only */
   uint64_t *steps; /* of each node: the step of its latest forward */
   ln_kept *kept_x, *kept_y;
 };

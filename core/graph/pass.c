@@ -337,6 +337,9 @@ static void run_all_slices(void *arg) {
 
 static ln_status run_step(ln_pass_run *run, const ln_plan_step *step,
                           ln_pass_kind kind) {
+  if (ln_num_threads() > run->plan->slots)
+    return ln_set_error("the number of threads was changed in the midst of a "
+                        "pass");
   run->step = step;
   run->kind = kind;
   bool complete = true;
@@ -424,13 +427,16 @@ static ln_status show_tap(const ln_pass_run *run, ln_tap *tap) {
   ln_tensor_release(tap->gradient);
   tap->gradient = copy;
   if (!tap->hook) return LN_OK;
+  ln_tensor_retain(copy); /* the function may remove its tap */
   ln_status s = tap->hook(tap->arg, copy);
   if (!s) copy_floats(dy, copy->data, n);
+  ln_tensor_release(copy);
   return s;
 }
 
 static ln_status show_taps(const ln_pass_run *run, const ln_plan_step *step) {
-  for (ln_tap *t = run->net->taps; t; t = t->next) {
+  for (ln_tap *t = run->net->taps, *next; t; t = next) {
+    next = t->next;
     int64_t node = run->net->values[t->value].node;
     if (node < step->first || node > step->last) continue;
     ln_status s = show_tap(run, t);

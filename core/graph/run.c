@@ -116,9 +116,17 @@ static ln_status pass_upwards(ln_net *net, const inputs *in, bool predict,
   return s;
 }
 
+/* A tap's function that runs its own net would overwrite what is in use. */
+static ln_status check_idle(const ln_net *net) {
+  if (!net->busy) return LN_OK;
+  return ln_set_error("this net is in the midst of a pass; the function of a "
+                      "tap can use its gradient, but not run the net");
+}
+
 static ln_status upwards(ln_net *net, ln_tensor *const *x, int64_t n,
                          bool predict, ln_tensor **y) {
   inputs in;
+  if (check_idle(net)) return LN_FAILED;
   ln_clear_cancel();
   ln_net_release_kept(net);
   net->state = LN_NO_FORWARD;
@@ -152,6 +160,7 @@ static ln_status check_state(ln_net *net) {
   if (net->state == LN_FORWARD_DONE) {
     bool fits = net->training &&
                 net->training->generation == ln_host_generation() &&
+                net->training->slots == ln_num_threads() &&
                 net->training->taps_changed == net->taps_changed &&
                 net->training->wants_inputs == net->wants_inputs;
     for (int64_t i = 0; fits && i < net->n_nodes; i++)
@@ -216,8 +225,7 @@ static ln_status make_gradients(const ln_net *net, ln_tensor *const *dy,
   g->dx = ln_alloc_zero((size_t)(g->n_dx + 1) * sizeof *g->dx);
   if (!g->dy || !g->dx) return LN_FAILED;
   for (int64_t i = 0; i < n; i++)
-    if (read_dy(net, i, dy[i], &g->dy[i]))
-      return LN_FAILED;
+    if (read_dy(net, i, dy[i], &g->dy[i])) return LN_FAILED;
   for (int64_t i = 0; i < net->n_inputs; i++) {
     const ln_plan_value *v = &p->values[net->inputs[i]];
     if (v->has_grad && ln_tensor_new(&v->shape, &g->dx[i])) return LN_FAILED;
@@ -245,7 +253,9 @@ static ln_status pass_downwards(ln_net *net, gradients *g) {
                         .dy = g->dy,
                         .dx = g->dx };
     uint64_t setting = ln_flush_denormals();
+    net->busy = true;
     s = ln_run_backward(&run, NULL, NULL);
+    net->busy = false;
     ln_restore_denormals(setting);
   }
   ln_free(x);
@@ -257,7 +267,8 @@ ln_status ln_net_backward(ln_net *net, ln_tensor *const *dy, int64_t n,
                           ln_tensor **dx) {
   gradients g = { 0 };
   ln_clear_cancel();
-  ln_status s = check_state(net);
+  ln_status s = check_idle(net);
+  if (!s) s = check_state(net);
   if (!s)
     s = check_kept(net->kept_x, net->training->reads_x, net->n_inputs, "input");
   if (!s)
@@ -339,7 +350,9 @@ static ln_status look_through(ln_net *net, const inputs *in, ln_plan *plan,
     s = make_gradients(net, dy, n_dy, &g);
     run.dy = g.dy;
     run.dx = g.dx;
+    net->busy = true;
     if (!s) s = ln_run_backward(&run, look, l);
+    net->busy = false;
     net->training = before;
   }
   free_gradients(&g);
@@ -352,6 +365,7 @@ ln_status ln_net_find_nonfinite(ln_net *net, ln_tensor *const *x, int64_t n,
   inputs in;
   ln_plan *plan = NULL;
   looking l = { .node = -1 };
+  if (check_idle(net)) return LN_FAILED;
   ln_tensor **y = ln_alloc_zero((size_t)(net->n_outputs + 1) * sizeof *y);
   ln_net_release_kept(net);
   net->state = LN_NO_FORWARD;

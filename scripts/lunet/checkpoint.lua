@@ -79,6 +79,11 @@ local rebuild = {}
 
 local function rebuild_module(d, made)
   if d.kind == "shared" then return made[d.number] end
+  if not rebuild[d.kind] then
+    core.raise("nn.load: the file describes a part of kind '%s'; this version "
+               .. "knows layer, sequential, graph and shared",
+               tostring(d.kind))
+  end
   made.count = made.count + 1
   local number = made.count
   local m = rebuild[d.kind](d, made)

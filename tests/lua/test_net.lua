@@ -253,6 +253,26 @@ function TestTap:test_on_flatten_and_on_the_last_layer()
   near(a.gradient:view { 33, 2, 3, 3 } * x:gt(0), dx)
 end
 
+function TestTap:test_its_function_may_remove_it_but_not_run_the_net()
+  local net, x, tap = small(), lunet.randn { 2, 6 }, nil
+  tap = net:tap("a", function() tap:remove() end)
+  net:forward(x); net:backward(lunet.ones { 2, 3 })
+  tap = net:tap("a", function() net:predict(x) end)
+  net:forward(x)
+  refused("in the midst of a pass", net.backward, net, lunet.ones { 2, 3 })
+  tap:remove()
+  net:forward(x); net:backward(lunet.ones { 2, 3 })
+end
+
+function TestTap:test_threads_changed_after_forward_are_no_harm()
+  local net, before = small(), lunet.num_threads()
+  net:forward(lunet.randn { 2, 6 })
+  lunet.set_num_threads(before + 5)
+  refused("has changed since its forward", net.backward, net,
+          lunet.ones { 2, 3 })
+  lunet.set_num_threads(before)
+end
+
 function TestTap:test_an_error_in_its_function_arrives()
   local net = small()
   net:tap("a", function() error("from the tap", 0) end)
