@@ -179,7 +179,7 @@ static ln_status infer_shapes(choice *c, ln_inference *r) {
   if (ask_layer(&in) || check_outputs(i, r)) return LN_FAILED;
   r->flops = in.io.flops;
   r->flops_backward =
-      in.io.flops_backward ? in.io.flops_backward : 2 * in.io.flops;
+      in.io.flops_backward > 0 ? in.io.flops_backward : 2 * in.io.flops;
   return LN_OK;
 }
 
