@@ -103,7 +103,7 @@ function graph:wire(builder, values)
   return values_of(self.outputs)
 end
 
--- One line a call: "  v3 = add_0(v1, v2)  -- nn.add{  }".
+-- One line a call: "  v3 = add_0(v1, v2)  -- nn.add{}".
 function graph:__tostring()
   local names, numbers, lines = {}, {}, { "nn.graph" }
   for _, part in ipairs(self.list) do names[part.module] = part.name end

@@ -99,6 +99,7 @@ function layer:__tostring()
     end
     shown[#shown + 1] = name .. " = " .. tostring(value)
   end
+  if #shown == 0 then return ("nn.%s{}"):format(self.word) end
   table.sort(shown)
   return ("nn.%s{ %s }"):format(self.word, table.concat(shown, ", "))
 end
