@@ -4,7 +4,7 @@
 -- A case gives inputs, parameters and options, and for each result what is
 -- expected and how far off (`tol`) it may be. Each case runs in a new layer:
 -- forward and backward; once more without zero_grad, when the gradients of the
--- parameters have doubled; and the first item of the batch alone.
+-- parameters have doubled; zero_grad; and the first item of the batch alone.
 
 local lu = require "luaunit"
 local core = require "lunet_core"
@@ -30,6 +30,9 @@ end
 local function assert_near(what, got, want, spec, times)
   got = as_tensor(got)
   lu.assertNotNil(got, what .. " is missing")
+  if want:numel() ~= 1 then -- a loss may be a number or a tensor
+    lu.assertEquals(got:shape(), want:shape(), what .. ": shape")
+  end
   lu.assertEquals(got:numel(), want:numel(), what .. ": elements")
   local off = got:numel() == 0 and 0 or
               (got:view { -1 } - (want * times):view { -1 }):abs():max()
@@ -86,10 +89,20 @@ local function check_first_item(case, layer, inputs, t)
   assert_near(case.id .. ": y of one item",
               layer:forward(table.unpack(items)), t.y:narrow(1, 1, 1),
               case.expect.y, 1)
-  local dx = layer:backward(t.dy:narrow(1, 1, 1))
-  local key = "d" .. case.inputs[1]
-  assert_near(case.id .. ": dx of one item", dx, t[key]:narrow(1, 1, 1),
-              case.expect[key], 1)
+  local dx = { layer:backward(t.dy:narrow(1, 1, 1)) }
+  for k, name in ipairs(case.inputs) do
+    local key = "d" .. name
+    assert_near(("%s: %s of one item"):format(case.id, key), dx[k],
+                t[key]:narrow(1, 1, 1), case.expect[key], 1)
+  end
+end
+
+local function check_zero_grad(case, layer)
+  layer:zero_grad()
+  for name, p in pairs(by_name(layer:parameters())) do
+    assert_near(case.id .. ": zeroed grad_" .. name, p.grad,
+                lunet.zeros(p.grad:shape()), { tol = 0 }, 1)
+  end
 end
 
 local function check_layer(case, t)
@@ -103,6 +116,7 @@ local function check_layer(case, t)
   layer:zero_grad()
   check_pass(case, layer, inputs, t, 1)
   check_pass(case, layer, inputs, t, 2)
+  check_zero_grad(case, layer)
   for k, x in ipairs(inputs) do
     lu.assertEquals(x:tolist(), before[k]:tolist(), case.id .. " changed x")
   end
