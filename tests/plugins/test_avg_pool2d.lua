@@ -73,6 +73,8 @@ function TestAvgPool2d:test_gradients()
     { kernel_size = 3, stride = 2, padding = 1, ceil_mode = true },
     { kernel_size = 3, stride = 2, padding = 1, ceil_mode = true,
       count_include_pad = false },
+    { kernel_size = 3, stride = 1, padding = 1, count_include_pad = false },
+    { kernel_size = { 2, 3 }, stride = 3, ceil_mode = true },
   }
   for _, options in ipairs(cases) do
     helpers.assert_gradients(nn.avg_pool2d(options),

@@ -44,8 +44,8 @@ function TestConcat:test_batch_of_none()
 end
 
 function TestConcat:test_gradients()
-  for dim = 2, 3 do
-    local wide, narrow = { 2, 3, 4 }, { 2, 3, 4 }
+  for dim = 2, 4 do
+    local wide, narrow = { 2, 3, 4, 3 }, { 2, 3, 4, 3 }
     narrow[dim] = 1
     helpers.assert_gradients(nn.concat { dim = dim },
       { random(wide), random(narrow), random(wide) })

@@ -43,6 +43,30 @@ function TestDropout:test_the_gradient_has_the_same_mask()
   helpers.assert_near(dropout:backward(x * 3), (y * 3):tolist())
 end
 
+-- Finite differences need the same mask in each pass: that of a new layer
+-- after the same seed.
+local function with_one_mask(p)
+  local fixed, dropout = { parameters = function() return {} end }, nil
+  function fixed.zero_grad() end
+  function fixed.backward(_, dy) return dropout:backward(dy) end
+  function fixed.forward(_, x)
+    lunet.manual_seed(14)
+    dropout = nn.dropout { p = p }
+    return dropout:forward(x)
+  end
+  return fixed
+end
+
+function TestDropout:test_gradients()
+  for _, p in ipairs { 0, 0.3, 0.9 } do
+    local x = { gradcheck.random { 4, 5, 6 } }
+    helpers.assert_gradients(with_one_mask(p), x)
+    local dropout = nn.dropout { p = p }
+    dropout:eval()
+    helpers.assert_gradients(dropout, x)
+  end
+end
+
 function TestDropout:test_each_pass_draws_another_mask()
   local dropout, x = nn.dropout {}, lunet.ones { 4, 50 }
   local first = dropout:forward(x):tolist()

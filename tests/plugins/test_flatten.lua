@@ -41,6 +41,7 @@ end
 
 function TestFlatten:test_gradients()
   helpers.assert_gradients(nn.flatten {}, { gradcheck.random { 2, 3, 4 } })
+  helpers.assert_gradients(nn.flatten {}, { gradcheck.random { 2, 3, 4, 2 } })
 end
 
 os.exit(lu.LuaUnit.run())

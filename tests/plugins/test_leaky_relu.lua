@@ -41,8 +41,10 @@ function TestLeakyRelu:test_items_alone()
 end
 
 function TestLeakyRelu:test_gradients()
-  helpers.assert_gradients(nn.leaky_relu { negative_slope = 0.2 },
-    { gradcheck.spaced { 3, 4, 5 } }, { nonsmooth = true })
+  for _, slope in ipairs { 0, 0.01, 0.2, 1 } do
+    helpers.assert_gradients(nn.leaky_relu { negative_slope = slope },
+      { gradcheck.spaced { 3, 4, 5 } }, { nonsmooth = true })
+  end
 end
 
 os.exit(lu.LuaUnit.run())

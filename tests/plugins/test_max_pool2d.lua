@@ -141,11 +141,13 @@ end
 
 function TestMaxPool2d:test_gradients()
   local cases = {
-    { kernel_size = 2 },
+    { kernel_size = 2, method = "2x2" },
     { kernel_size = 2, method = "textbook" },
     { kernel_size = 3, stride = 2, padding = 1 },
     { kernel_size = { 2, 3 }, stride = { 1, 2 }, dilation = { 2, 1 } },
     { kernel_size = 3, stride = 2, ceil_mode = true },
+    { kernel_size = 2, stride = 3, padding = 1, dilation = 3,
+      ceil_mode = true },
   }
   for _, options in ipairs(cases) do
     helpers.assert_gradients(nn.max_pool2d(options),
