@@ -430,7 +430,9 @@ struct ln_call {
   int32_t n_x, n_y, n_w, n_state;
   const ln_tensor *const *x, *const *y, *const *w, *const *state;
   const ln_tensor *const *dx, *const *dy, *const *dw; /* NULL in forward */
-  void *saved, *workspace; /* as asked in infer, at a multiple of 64 bytes */
+  void *saved, *workspace; /* as asked in infer, at a multiple of 64 bytes;
+                              there in every pass, also where no backward
+                              follows */
   const ln_prologue *prologue; /* NULL, unless you accept one */
   const ln_epilogue *epilogue;
 };
@@ -550,10 +552,11 @@ enum {
   LN_PER_SAMPLE = 1, /* item i of y and dx depends on item i of x alone: the
                         host may run slices of the batch at once */
   LN_IN_PLACE = 2,   /* y may be x's memory, and dx be dy's */
-  LN_FORGETS_X = 4,  /* backward does not read x */
-  LN_FORGETS_Y = 8,  /* backward does not read y */
+  LN_FORGETS_X = 4,  /* backward does not read the numbers of x; its shape is
+                        there */
+  LN_FORGETS_Y = 8,  /* ... of y */
   LN_NONSMOOTH = 16, /* has kinks, as max has */
-  LN_LINEAR = 32,    /* y is linear in x */
+  LN_LINEAR = 32,    /* y is linear in x, but for a constant (a bias) */
   LN_RANDOM = 64,    /* draws random numbers while training */
   LN_RESHAPES = 128  /* y is x under another shape: the host need not call */
 };
