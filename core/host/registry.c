@@ -84,13 +84,6 @@ static ln_status load(const char *path, const ln_library **out) {
   return LN_OK;
 }
 
-void ln_registry_clear(void) {
-  for (int64_t i = 0; i < n_libraries; i++) ln_library_free(libraries[i]);
-  ln_free(libraries);
-  libraries = NULL;
-  n_libraries = 0;
-}
-
 ln_status ln_plugins_load(const char *path, const ln_plugin **out) {
   const ln_library *lib;
   if (load(path, &lib)) return ln_prefix_error("plugin %s refused: ", path);

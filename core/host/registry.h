@@ -9,7 +9,5 @@ ln_status ln_registry_find(const char *word, const ln_known_layer **out);
 /* Rises whenever a layer or a method may have changed: plans look at it. */
 uint64_t ln_host_generation(void);
 void ln_host_bump_generation(void);
-/* Forgets all libraries; no instance may be alive. For tests' leak checks. */
-void ln_registry_clear(void);
 
 #endif
