@@ -134,7 +134,7 @@ START_TEST(a_child_makes_the_pool_anew) {
     _exit(works_in_child() ? 0 : 1);
   }
   int status;
-  ln_parallel_all(TASKS, count_task, NULL);
+  ln_parallel_all(TASKS, count_for_workers, NULL);
   ck_assert(each_ran(TASKS, 1));
   ck_assert_int_eq(waitpid(child, &status, 0), child);
   ck_assert_int_eq(status, 0);
