@@ -170,10 +170,24 @@ static ln_status finish_options(ln_instance *i, const ln_shape *x, int64_t n_x,
   return i->complete ? LN_OK : ln_instance_make_parameters(i);
 }
 
+/* The same; where it fails, nothing stays inferred from a wrong input. */
+static ln_status try_finish_options(ln_instance *i, const ln_shape *x,
+                                    int64_t n_x, ln_bindings *b) {
+  size_t size = i->known->layer.self_size;
+  if (i->complete || !size) return finish_options(i, x, n_x, b);
+  void *before = ln_alloc(size);
+  if (!before) return LN_FAILED;
+  memcpy(before, i->self, size);
+  ln_status s = finish_options(i, x, n_x, b);
+  if (s) memcpy(i->self, before, size);
+  ln_free(before);
+  return s;
+}
+
 static ln_status infer_shapes(choice *c, ln_inference *r) {
   ln_instance *i = c->instance;
   ln_inferring in;
-  if (finish_options(i, c->x, c->n_x, &c->bindings)) return LN_FAILED;
+  if (try_finish_options(i, c->x, c->n_x, &c->bindings)) return LN_FAILED;
   begin_outputs(c, &c->bindings, r->y);
   begin(&in, i, c->x, c->n_x, r->y, r);
   if (ask_layer(&in) || check_outputs(i, r)) return LN_FAILED;

@@ -72,6 +72,7 @@ static ln_value other_value(const char *type) {
   return (ln_value){ .kind = LN_VALUE_OTHER, .text = type };
 }
 
+/* No option is a list of lists; a table within one may even hold itself. */
 static ln_value list_value(lua_State *L, int index, int anchor) {
   if (!is_list(L, index)) return other_value("table with names");
   const size_t n = lua_rawlen(L, index);
@@ -80,7 +81,8 @@ static ln_value list_value(lua_State *L, int index, int anchor) {
   luaL_checkstack(L, 4, "an option nested too deeply");
   for (size_t i = 0; i < n; i++) {
     lua_rawgeti(L, index, (lua_Integer)i + 1);
-    items[i] = to_value(L, lua_gettop(L), anchor);
+    items[i] = lua_istable(L, -1) ? other_value("table")
+                                  : to_value(L, lua_gettop(L), anchor);
     lua_pop(L, 1);
   }
   return (
