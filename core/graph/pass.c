@@ -322,11 +322,14 @@ static void run_slice(void *arg, int64_t index, int slot) {
   }
 }
 
+/* The failure of the first slice; the sentences of later ones are taken, too,
+ * so that none surfaces in another error. */
 static ln_status first_failure(const ln_pass_run *run) {
-  for (int64_t k = 0; k < run->step->slices; k++)
+  ln_status status = LN_OK;
+  for (int64_t k = run->step->slices - 1; k >= 0; k--)
     if (run->plan->statuses[k])
-      return failed(run, run->plan->failed_nodes[k], run->plan->statuses[k]);
-  return LN_OK;
+      status = failed(run, run->plan->failed_nodes[k], run->plan->statuses[k]);
+  return status;
 }
 
 static void run_all_slices(void *arg) {

@@ -121,18 +121,26 @@ static bool can_slice(const ln_instance *i, const ln_kernel *kernel) {
                 : (i->known->layer.traits & LN_PER_SAMPLE) != 0;
 }
 
+/* The weights' own pass sees the whole batch, and so must its memory. */
+static bool needs_whole_memory(const ln_instance *i, const ln_inference *r) {
+  return ln_inference_backward_weights(i, r) != NULL &&
+         (r->saved || r->workspace || r->scratch);
+}
+
 static ln_status take(const choice *c, const ln_kernel *kernel, ln_inference *r,
                       bool *taken) {
   ln_status plan = LN_OK;
   bool sliceable = can_slice(c->instance, kernel);
-  if (try_kernel(c, kernel, sliceable && c->slice_x, r, &plan))
-    return LN_FAILED;
-  *taken = plan == LN_OK;
-  if (*taken) {
-    r->kernel = kernel;
-    r->per_sample = sliceable;
+  r->kernel = kernel;
+  ln_status s = try_kernel(c, kernel, sliceable && c->slice_x, r, &plan);
+  if (!s && !plan && sliceable && needs_whole_memory(c->instance, r)) {
+    sliceable = false;
+    s = try_kernel(c, kernel, false, r, &plan);
   }
-  return LN_OK;
+  *taken = !s && plan == LN_OK;
+  r->per_sample = *taken && sliceable;
+  if (!*taken) r->kernel = NULL;
+  return s;
 }
 
 static ln_status unsuited(const ln_instance *i, const char *method) {

@@ -362,7 +362,9 @@ ln_status ln_instance_options(const ln_instance *i,
   ln_value room[LN_MAX_DIMS];
   for (int64_t k = 0; k < i->known->n_options; k++) {
     const ln_option *row = &i->known->options[k];
-    if (row->type == LN_T_ONE_OF || ln_option_is_open(row, i->self)) continue;
+    if (row->type == LN_T_ONE_OF || ln_option_is_open(row, i->self) ||
+        ln_option_is_unset(row, i->self))
+      continue;
     ln_value v = ln_options_value(row, i->self, room);
     if (v.kind == LN_VALUE_NIL) continue;
     ln_status s = each(arg, row->name, &v);
@@ -396,4 +398,12 @@ uint64_t ln_instance_step(const ln_instance *i) {
 
 void ln_instance_set_step(ln_instance *i, uint64_t step) {
   i->step = step;
+}
+
+uint64_t ln_instance_random_user(const ln_instance *i) {
+  return i->random_user;
+}
+
+void ln_instance_set_random_user(ln_instance *i, uint64_t user) {
+  i->random_user = user;
 }

@@ -522,10 +522,17 @@ ln_value ln_options_value(const ln_option *row, const void *self,
   }
 }
 
-bool ln_option_is_open(const ln_option *row, const void *self) {
-  if (row->fallback != LN_FROM_INPUT) return false;
+static bool is_zero(const ln_option *row, const void *self) {
   const char *field = (const char *)self + row->offset;
   for (uint32_t i = 0; i < row->size; i++)
     if (field[i]) return false;
   return true;
+}
+
+bool ln_option_is_open(const ln_option *row, const void *self) {
+  return row->fallback == LN_FROM_INPUT && is_zero(row, self);
+}
+
+bool ln_option_is_unset(const ln_option *row, const void *self) {
+  return row->fallback == LN_UNSET && is_zero(row, self);
 }

@@ -30,5 +30,7 @@ ln_value ln_options_value(const ln_option *row, const void *self,
 char *ln_options_describe(const ln_option *row, char *buffer, size_t room);
 /* Is the value "not known yet" (LN_FROM_INPUT and still 0)? */
 bool ln_option_is_open(const ln_option *row, const void *self);
+/* Was it left out, and has no default? Then there is no value to give back. */
+bool ln_option_is_unset(const ln_option *row, const void *self);
 
 #endif

@@ -121,8 +121,10 @@ static ln_status note_left_over(ln_infer *io, const ln_window *w, const axis *a,
   if (!n || extent(a) < a->stride) return LN_OK;
   const char *line = !strcmp(a->name, "width") ? "column" : "row";
   char which[60], text[300];
-  if (n == 1) snprintf(which, sizeof which, "%s", line);
-  else snprintf(which, sizeof which, "%" PRId64 " %ss", n, line);
+  if (n == 1)
+    snprintf(which, sizeof which, "%s", line);
+  else
+    snprintf(which, sizeof which, "%" PRId64 " %ss", n, line);
   snprintf(text, sizeof text,
            "the last %s of the input (%s %" PRId64 ") %s never read: (%" PRId64
            " + %" PRId64 " + %" PRId64 " - %" PRId64 ") / %" PRId64

@@ -122,6 +122,21 @@ static int set_step(lua_State *L) {
   return 0;
 }
 
+/* layer:random_user() -> whose random numbers it draws; nil: it draws none */
+static int random_user(lua_State *L) {
+  const ln_instance *i = self(L);
+  if (!(ln_instance_layer(i)->traits & LN_RANDOM)) return 0;
+  lua_pushinteger(L, (lua_Integer)ln_instance_random_user(i));
+  return 1;
+}
+
+static int set_random_user(lua_State *L) {
+  ln_instance *i = self(L);
+  const int64_t n = ln_lua_check_integer(L, 2, "layer:set_random_user", "user");
+  ln_instance_set_random_user(i, (uint64_t)n);
+  return 0;
+}
+
 static int zero_grad(lua_State *L) {
   ln_instance_zero_grad(self(L));
   return 0;
@@ -198,12 +213,20 @@ void ln_lua_open_layer(lua_State *L) {
                                         { "plugins_load", plugins_load },
                                         { NULL, NULL } };
   static const luaL_Reg methods[] = {
-    { "is_complete", is_complete }, { "is_loss", is_loss },
-    { "tensors", tensors },         { "options", options },
-    { "training", training },       { "set_training", set_training },
-    { "set_frozen", set_frozen },   { "step", step },
-    { "set_step", set_step },       { "zero_grad", zero_grad },
-    { "set_method", set_method },   { "n_outputs", n_outputs },
+    { "is_complete", is_complete },
+    { "is_loss", is_loss },
+    { "tensors", tensors },
+    { "options", options },
+    { "training", training },
+    { "set_training", set_training },
+    { "set_frozen", set_frozen },
+    { "step", step },
+    { "set_step", set_step },
+    { "zero_grad", zero_grad },
+    { "set_method", set_method },
+    { "n_outputs", n_outputs },
+    { "random_user", random_user },
+    { "set_random_user", set_random_user },
     { NULL, NULL },
   };
   static const luaL_Reg none[] = { { NULL, NULL } };

@@ -250,6 +250,23 @@ static void free_tap(void *object) {
   free(object); /* the engine's tap lives on with its net until removed */
 }
 
+/* What the function returned: nothing, or a gradient of the same shape. */
+static ln_status take_changed(lua_State *L, ln_tensor *dy) {
+  char got[200], wanted[200];
+  if (lua_isnil(L, -1)) return LN_OK;
+  ln_tensor *changed = ln_lua_test_tensor(L, -1);
+  if (!changed)
+    return ln_set_error("a tap's function must return a tensor or nothing, "
+                        "got a %s",
+                        luaL_typename(L, -1));
+  if (!ln_shape_equal(&changed->shape, &dy->shape))
+    return ln_set_error("a tap's function returned shape %s, but the gradient "
+                        "is %s",
+                        ln_shape_text(&changed->shape, got),
+                        ln_shape_text(&dy->shape, wanted));
+  return changed == dy ? LN_OK : ln_tensor_copy(dy, changed);
+}
+
 /* Calls the Lua function of a tap with its tensor, which it may return
  * changed or replaced. */
 static ln_status call_hook(void *arg, ln_tensor *dy) {
@@ -264,9 +281,7 @@ static ln_status call_hook(void *arg, ln_tensor *dy) {
     t->owner->hook_failed = true;
     return ln_set_error("the tap's function failed");
   }
-  ln_tensor *changed = ln_lua_test_tensor(L, -1);
-  const ln_status s =
-      changed && changed != dy ? ln_tensor_copy(dy, changed) : LN_OK;
+  const ln_status s = take_changed(L, dy);
   lua_pop(L, 3);
   return s;
 }

@@ -1,6 +1,7 @@
 -- checkpoint.lua - a whole net in one .safetensors file: the tensors under
--- their names, and in the metadata the graph, the options and the step
--- counters, as JSON. Equal nets give equal bytes.
+-- their names, and in the metadata the graph, the options and the counters of
+-- random numbers, as JSON: with the same seed a dropout goes on where it was.
+-- Equal nets give equal bytes.
 
 local core = require "lunet_core"
 local graph = require "lunet.graph"
@@ -29,7 +30,8 @@ end
 
 function describe.layer(m)
   return { word = m.word, options = m.core_layer:options(),
-           step = m.core_layer:step() }
+           step = m.core_layer:step(),
+           random_user = m.core_layer:random_user() }
 end
 
 function describe.sequential(m, seen)
@@ -96,6 +98,7 @@ function rebuild.layer(d)
   options.name = d.name
   local m = layer.new(d.word, options)
   m.core_layer:set_step(d.step)
+  if d.random_user then m.core_layer:set_random_user(d.random_user) end
   return m
 end
 

@@ -3,6 +3,8 @@
 
 local lu = require "luaunit"
 local lunet = require "lunet"
+package.path = "tests/support/?.lua;" .. package.path
+local shell = require "shell"
 local nn, optim = lunet.nn, lunet.optim
 
 local function same(a, b) lu.assertEquals(a:tolist(), b:tolist()) end
@@ -280,6 +282,43 @@ function TestTap:test_an_error_in_its_function_arrives()
   refused("from the tap", net.backward, net, lunet.ones { 2, 3 })
 end
 
+function TestTap:test_its_function_must_give_a_gradient_of_the_shape()
+  local net, x = small(), lunet.randn { 2, 6 }
+  local tap = net:tap("a", function() return 3 end)
+  net:forward(x)
+  refused("a tap's function must return a tensor or nothing, got a number",
+          net.backward, net, lunet.ones { 2, 3 })
+  tap:remove()
+  net:tap("a", function() return lunet.ones { 1, 8 } end)
+  net:forward(x)
+  refused("a tap's function returned shape (1,8), but the gradient is (2,8)",
+          net.backward, net, lunet.ones { 2, 3 })
+end
+
+TestWeightsPass = {}
+
+-- A layer that computes each item alone, with memory, and its weights' gradient
+-- in a pass of its own over the whole batch.
+function TestWeightsPass:test_has_memory_for_the_whole_batch()
+  local folder = shell.temporary_folder()
+  shell.lines("cc -shared -fPIC -Icore/include "
+    .. "tests/fixtures/plugins/weights_pass.c -o %s/weights_pass.so", folder)
+  lunet.plugins.load(folder .. "/weights_pass.so")
+  shell.remove(folder)
+  lunet.manual_seed(40)
+  local f = nn.weights_pass {}
+  local net = nn.sequential { nn.tanh {}, f, nn.tanh {} }
+  net:requires_grad { inputs = true }
+  local x, dy = lunet.randn { 100, 500 }, lunet.randn { 100, 500 }
+  local y = net:forward(x)
+  local dx = net:backward(dy)
+  local h, g = x:tanh(), dy * (1 - y * y)
+  near(y, (h * 3):tanh(), 1e-5)
+  near(dx, g * 3 * (1 - h * h), 1e-4)
+  local grad = f:parameters()[1].grad:max()
+  lu.assertTrue(math.abs(grad - (g * h):sum()) <= 1e-3 * math.abs(grad))
+end
+
 TestState = {}
 
 function TestState:test_load_is_all_or_nothing()
@@ -320,6 +359,19 @@ function TestState:test_a_saved_net_comes_back_to_the_bit()
   end
   lu.assertTrue(bytes(path) == bytes(copy))
   os.remove(path); os.remove(copy)
+end
+
+function TestState:test_a_dropout_goes_on_where_it_was()
+  lunet.manual_seed(12)
+  local net = nn.sequential { nn.relu {}, nn.dropout {} }
+  local x = lunet.ones { 9, 9 }
+  net:forward(x)
+  local path = os.tmpname() .. ".safetensors"
+  net:save(path)
+  local expected = net:forward(x)
+  lunet.manual_seed(12)
+  same(nn.load(path):forward(x), expected)
+  os.remove(path)
 end
 
 TestNonfinite = {}

@@ -179,6 +179,10 @@ void ln_instance_set_frozen(ln_instance *, bool frozen);
 bool ln_instance_frozen(const ln_instance *);
 uint64_t ln_instance_step(const ln_instance *);
 void ln_instance_set_step(ln_instance *, uint64_t step);
+/* The place among the users of random numbers since ln_manual_seed: with the
+ * seed and the step it says what the instance will draw. */
+uint64_t ln_instance_random_user(const ln_instance *);
+void ln_instance_set_random_user(ln_instance *, uint64_t user);
 void ln_instance_zero_grad(ln_instance *);
 /* "auto", "textbook" or a method that the layer has. */
 ln_status ln_instance_set_method(ln_instance *, const char *method);
