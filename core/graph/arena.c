@@ -6,10 +6,6 @@
 
 #include "base/memory.h"
 
-static int64_t round_up(int64_t bytes) {
-  return (bytes + 63) / 64 * 64;
-}
-
 /* Larger first; equal ones in their own order, so packing is reproducible. */
 static int by_size(const void *a, const void *b) {
   const ln_buffer *x = *(ln_buffer *const *)a, *y = *(ln_buffer *const *)b;
@@ -31,8 +27,8 @@ static int64_t lowest_place(ln_buffer **placed, int64_t n, const ln_buffer *b) {
   int64_t at = 0;
   for (int64_t i = 0; i < n; i++) {
     if (!meet(placed[i], b)) continue;
-    if (placed[i]->offset >= at + round_up(b->bytes)) break;
-    int64_t end = placed[i]->offset + round_up(placed[i]->bytes);
+    if (placed[i]->offset >= at + ln_padded_bytes(b->bytes)) break;
+    int64_t end = placed[i]->offset + ln_padded_bytes(placed[i]->bytes);
     if (end > at) at = end;
   }
   return at;
@@ -63,7 +59,7 @@ ln_status ln_arena_pack(ln_buffer *buffers, int64_t n, bool local,
     order[i]->offset = lowest_place(placed, i, order[i]);
     placed[i] = order[i];
     qsort(placed, (size_t)(i + 1), sizeof *placed, by_offset);
-    int64_t end = order[i]->offset + round_up(order[i]->bytes);
+    int64_t end = order[i]->offset + ln_padded_bytes(order[i]->bytes);
     if (end > *total) *total = end;
   }
   ln_free(order);

@@ -12,6 +12,11 @@ typedef struct ln_buffer {
   int64_t offset;      /* the result: a multiple of 64 */
 } ln_buffer;
 
+/* Bytes rounded up to a multiple of 64: where the next buffer may begin. */
+static inline int64_t ln_padded_bytes(int64_t bytes) {
+  return (bytes + 63) / 64 * 64;
+}
+
 /* Gives each buffer with `local` as asked its offset; *total: bytes needed. */
 ln_status ln_arena_pack(ln_buffer *buffers, int64_t n, bool local,
                         int64_t *total);

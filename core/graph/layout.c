@@ -21,10 +21,6 @@ typedef struct layout {
   int64_t *y_draft, *dy_draft; /* of each value that is a root; -1 */
 } layout;
 
-static int64_t round_up(int64_t bytes) {
-  return (bytes + 63) / 64 * 64;
-}
-
 static int64_t new_draft(layout *l, draft d) {
   if (d.whole_bytes <= 0) return -1;
   l->drafts[l->n_drafts] = d;
@@ -172,7 +168,7 @@ static void share_places(ln_plan *p) {
 static draft node_draft(const layout *l, int64_t i, int64_t bytes,
                         int64_t first, int64_t last) {
   const ln_plan_step *s = step_of(l->plan, i);
-  int64_t whole = s->slices * round_up(bytes);
+  int64_t whole = s->slices * ln_padded_bytes(bytes);
   return (draft){ bytes ? whole : 0, bytes, first, last, false, false };
 }
 
@@ -218,7 +214,7 @@ static ln_status place_weight_gradients(layout *l, int64_t i) {
   if (!n->dw) return LN_FAILED;
   for (int64_t k = 0; k < instance->n_weights; k++) {
     int64_t bytes = 4 * ln_instance_weight(instance, k)->value->count;
-    draft d = { slices * round_up(bytes), 0, t, t, true, false };
+    draft d = { slices * ln_padded_bytes(bytes), 0, t, t, true, false };
     n->dw[k] = n->backward && n->wants_weights ? new_draft(l, d) : -1;
   }
   return LN_OK;

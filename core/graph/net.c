@@ -141,7 +141,7 @@ void ln_net_requires_grad(ln_net *net, bool inputs) {
 
 /* ---- shapes ---- */
 
-static ln_status infer_node(const ln_net *net, int64_t i, int64_t items,
+ln_status ln_net_infer_node(const ln_net *net, int64_t i, int64_t items,
                             ln_inference *r, ln_shape *shapes) {
   const ln_node *node = &net->nodes[i];
   ln_shape *x = ln_alloc((size_t)node->n_inputs * sizeof *x);
@@ -159,7 +159,7 @@ ln_status ln_net_infer(ln_net *net, const ln_shape *x, int64_t items,
                        ln_inference *nodes, ln_shape *shapes) {
   for (int64_t i = 0; i < net->n_inputs; i++) shapes[net->inputs[i]] = x[i];
   for (int64_t i = 0; i < net->n_nodes; i++) {
-    if (!infer_node(net, i, items, &nodes[i], shapes)) continue;
+    if (!ln_net_infer_node(net, i, items, &nodes[i], shapes)) continue;
     while (i--) ln_inference_free(&nodes[i]);
     return LN_FAILED;
   }

@@ -126,7 +126,7 @@ static const ln_tensor *const *add_dx(framing *f, int64_t node) {
 }
 
 static int64_t stride_of(const ln_tensor *w) {
-  return (w->count * (int64_t)sizeof(float) + 63) / 64 * 64;
+  return ln_padded_bytes(w->count * (int64_t)sizeof(float));
 }
 
 static const ln_tensor *const *add_dw(framing *f, const ln_node *node,
@@ -158,7 +158,7 @@ static void *piece(const ln_plan *p, int64_t index, const slice *s,
                    int64_t bytes) {
   char *base = buffer_at(p, index, s->slot);
   bool by_slice = index >= 0 && !p->buffers[index].local;
-  return base + (by_slice ? s->index * ((bytes + 63) / 64 * 64) : 0);
+  return base + (by_slice ? s->index * ln_padded_bytes(bytes) : 0);
 }
 
 static void fill_memory(ln_running *r, const ln_pass_run *run, int64_t node,

@@ -74,35 +74,38 @@ static bool keeps_batch(const ln_net *net, int64_t i, const ln_shape *shapes,
 }
 
 /* A layer that promises slices, but has lost the batch: the whole at once. */
-static ln_status infer_whole(const ln_net *net, int64_t i,
-                             const ln_shape *shapes, ln_inference *r) {
-  const ln_node *node = &net->nodes[i];
-  ln_shape *x = ln_alloc((size_t)node->n_inputs * sizeof *x);
-  if (!x) return LN_FAILED;
-  for (int64_t k = 0; k < node->n_inputs; k++) x[k] = shapes[node->inputs[k]];
+static ln_status infer_whole(const ln_net *net, int64_t i, ln_shape *shapes,
+                             ln_inference *r) {
   ln_inference_free(r);
-  ln_status s = ln_instance_infer(node->instance, x, node->n_inputs, 0, r);
+  ln_status s = ln_net_infer_node(net, i, 0, r, shapes);
   r->per_sample = false;
-  ln_free(x);
   return s;
+}
+
+/* First for the whole batch, which tells the cost; then, where that asks for
+ * slices, for the memory of a slice. */
+static ln_status infer_slices(const ln_plan *p, ln_net *net, const ln_shape *x,
+                              ln_inference *nodes, ln_shape *shapes,
+                              int64_t *items) {
+  if (ln_net_infer(net, x, 0, nodes, shapes)) return LN_FAILED;
+  *items = p->careful ? 0 : slice_items(net, nodes, p->items);
+  if (*items == 0 || *items >= p->items) return LN_OK;
+  free_inferences(nodes, net->n_nodes);
+  return ln_net_infer(net, x, *items, nodes, shapes);
 }
 
 static ln_status infer_all(ln_plan *p, ln_net *net, const ln_shape *x,
                            int64_t *items) {
-  size_t n = (size_t)(net->n_nodes ? net->n_nodes : 1);
-  ln_inference *nodes = ln_alloc_zero(n * sizeof *nodes);
-  ln_shape *shapes = ln_alloc_zero((size_t)net->n_values * sizeof *shapes + 1);
-  ln_status s =
-      nodes && shapes ? ln_net_infer(net, x, 0, nodes, shapes) : LN_FAILED;
-  if (!s) {
-    *items = p->careful ? 0 : slice_items(net, nodes, p->items);
-    free_inferences(nodes, net->n_nodes);
-    s = ln_net_infer(net, x, *items, nodes, shapes);
-  }
+  ln_inference *nodes = ln_alloc_zero((size_t)net->n_nodes * sizeof *nodes);
+  ln_shape *shapes = ln_alloc_zero((size_t)net->n_values * sizeof *shapes);
+  ln_status s = nodes && shapes ? infer_slices(p, net, x, nodes, shapes, items)
+                                : LN_FAILED;
+  for (int64_t i = 0; !s && i < net->n_nodes; i++)
+    p->nodes[i].inference = nodes[i]; /* freed with the plan from now on */
   for (int64_t i = 0; !s && i < net->n_nodes; i++) {
-    if (nodes[i].per_sample && !keeps_batch(net, i, shapes, p->items))
-      s = infer_whole(net, i, shapes, &nodes[i]);
-    p->nodes[i].inference = nodes[i];
+    ln_inference *r = &p->nodes[i].inference;
+    if (r->per_sample && !keeps_batch(net, i, shapes, p->items))
+      s = infer_whole(net, i, shapes, r);
   }
   for (int64_t v = 0; !s && v < net->n_values; v++)
     p->values[v].shape = shapes[v];

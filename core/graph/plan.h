@@ -110,5 +110,8 @@ ln_status ln_plan_lay_out(ln_plan *, const struct ln_net *);
  * ln_instance_infer. Frees what it made on failure. */
 ln_status ln_net_infer(struct ln_net *, const ln_shape *x, int64_t items,
                        ln_inference *nodes, ln_shape *shapes);
+/* The same of one node, whose inputs have their shapes already. */
+ln_status ln_net_infer_node(const struct ln_net *, int64_t node, int64_t items,
+                            ln_inference *out, ln_shape *shapes);
 
 #endif

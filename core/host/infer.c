@@ -10,10 +10,6 @@ void ln_inference_free(ln_inference *r) {
   *r = (ln_inference){ 0 };
 }
 
-static ln_status failed(ln_instance *i, ln_status s) {
-  return ln_instance_failed(i, s);
-}
-
 /* ---- outputs ---- */
 
 static ln_status check_output(const ln_shape *y, const char *name) {
@@ -59,7 +55,7 @@ static void begin(ln_inferring *in, ln_instance *i, const ln_shape *x,
 static ln_status ask_layer(ln_inferring *in) {
   const ln_layer *l = &in->instance->known->layer;
   ln_status s = l->infer ? l->infer(in->instance->self, &in->io) : LN_OK;
-  return s ? failed(in->instance, s) : LN_OK;
+  return s ? ln_instance_failed(in->instance, s) : LN_OK;
 }
 
 static ln_status keep_memory(const ln_infer *io, ln_inference *r) {
@@ -112,7 +108,7 @@ static ln_status try_kernel(const choice *c, const ln_kernel *kernel,
   ln_inference_free(&unused);
   if (s) return s;
   if (*plan == LN_UNSUITED) return LN_OK;
-  if (*plan) return failed(i, *plan);
+  if (*plan) return ln_instance_failed(i, *plan);
   return keep_memory(&in.io, r);
 }
 

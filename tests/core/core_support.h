@@ -1,4 +1,4 @@
-/* core_support.h - what the tests of base, tensors and optimizers share. */
+/* core_support.h - what all tests in C share: checks, tensors, the program. */
 #ifndef LUNET_TESTS_CORE_SUPPORT_H
 #define LUNET_TESTS_CORE_SUPPORT_H
 

@@ -3,23 +3,10 @@
 #ifndef LUNET_TESTS_FILES_SUPPORT_H
 #define LUNET_TESTS_FILES_SUPPORT_H
 
-#include <check.h>
 #include <dirent.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include <lunet/lunet.h>
-
-#define ck_ok(call) ck_assert_msg((call) == LN_OK, "%s", ln_error())
-/* The call must fail, and its sentence must contain the text. */
-#define ck_refused(call, text)                                                 \
-  do {                                                                         \
-    ck_assert_int_eq((call), LN_FAILED);                                       \
-    ck_assert_msg(strstr(ln_error(), (text)) != NULL,                          \
-                  "expected ...%s..., got: %s", (text), ln_error());           \
-  } while (0)
+#include "core_support.h"
 
 /* ---- a folder for the time of a test case; it is the current one --------- */
 
@@ -73,17 +60,6 @@ __attribute__((unused)) static void check_same_file(const char *a,
 
 /* ---- tensors ------------------------------------------------------------- */
 
-/* 1, 2, 3, ... or what `values` says. */
-__attribute__((unused)) static ln_tensor *make_tensor(ln_shape shape,
-                                                      const float *values) {
-  ln_tensor *t;
-  ck_ok(ln_tensor_new(&shape, &t));
-  for (int64_t i = 0; i < t->count; i++)
-    t->data[i] = values ? values[i] : (float)(i + 1);
-  ln_tensor_touch(t);
-  return t;
-}
-
 __attribute__((unused)) static void
 check_tensor(const ln_tensor *t, ln_shape shape, const float *values) {
   char expected[200], got[200];
@@ -93,8 +69,6 @@ check_tensor(const ln_tensor *t, ln_shape shape, const float *values) {
     ck_assert_msg(t->data[i] == (values ? values[i] : (float)(i + 1)),
                   "number %d is %g", (int)i, (double)t->data[i]);
 }
-
-/* ---- the program --------------------------------------------------------- */
 
 __attribute__((unused)) static int
 run(const char *name, const TTest *const *tests, size_t n, bool own_folder) {
@@ -114,7 +88,7 @@ run(const char *name, const TTest *const *tests, size_t n, bool own_folder) {
 }
 
 /* A program whose tests run in a new folder each. */
-#define RUN_TESTS(name, ...)                                                   \
+#define RUN_IN_FOLDERS(name, ...)                                              \
   int main(void) {                                                             \
     const TTest *tests[] = { __VA_ARGS__ };                                    \
     return run(name, tests, sizeof tests / sizeof tests[0], true);             \

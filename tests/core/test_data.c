@@ -7,8 +7,8 @@
 
 /* Item i is (i, i + 100), its label i mod 3. */
 static ln_dataset *make_dataset(int64_t n) {
-  ln_tensor *x = make_tensor(LN_SHAPE(n, 2), NULL);
-  ln_tensor *labels = make_tensor(LN_SHAPE(n), NULL);
+  ln_tensor *x = make(LN_SHAPE(n, 2), NULL);
+  ln_tensor *labels = make(LN_SHAPE(n), NULL);
   for (int64_t i = 0; i < n; i++) {
     x->data[2 * i] = (float)i;
     x->data[2 * i + 1] = (float)(i + 100);
@@ -71,12 +71,12 @@ END_TEST
 
 START_TEST(what_is_no_dataset_is_refused) {
   ln_dataset *d;
-  ln_tensor *x = make_tensor(LN_SHAPE(2, 3), NULL);
-  ln_tensor *three = make_tensor(LN_SHAPE(3), NULL);
-  ln_tensor *half = make_tensor(LN_SHAPE(2), (float[]){ 0, 0.5f });
-  ln_tensor *below = make_tensor(LN_SHAPE(2), (float[]){ -1, 0 });
-  ln_tensor *none = make_tensor(LN_SHAPE(2), (float[]){ 0, NAN });
-  ln_tensor *wide = make_tensor(LN_SHAPE(2, 1), NULL);
+  ln_tensor *x = make(LN_SHAPE(2, 3), NULL);
+  ln_tensor *three = make(LN_SHAPE(3), NULL);
+  ln_tensor *half = make(LN_SHAPE(2), (float[]){ 0, 0.5f });
+  ln_tensor *below = make(LN_SHAPE(2), (float[]){ -1, 0 });
+  ln_tensor *none = make(LN_SHAPE(2), (float[]){ 0, NAN });
+  ln_tensor *wide = make(LN_SHAPE(2, 1), NULL);
   ck_refused(ln_dataset_from_tensors(x, three, &d),
              "x of shape (2,3) and labels of shape (3)");
   ck_refused(ln_dataset_from_tensors(x, wide, &d), "labels of shape (2,1)");
@@ -311,9 +311,10 @@ START_TEST(a_child_begins_its_own_batches) {
 }
 END_TEST
 
-RUN_TESTS("data", tensors_are_gathered, bytes_are_divided_exactly,
-          what_is_no_dataset_is_refused, idx_is_read, bad_idx_is_refused,
-          cifar10_is_read, bad_cifar10_is_refused,
-          every_item_comes_once_and_in_order,
-          batches_stay_when_the_loader_is_gone, a_loader_may_be_freed_at_once,
-          nothing_gives_nothing, a_child_begins_its_own_batches)
+RUN_IN_FOLDERS("data", tensors_are_gathered, bytes_are_divided_exactly,
+               what_is_no_dataset_is_refused, idx_is_read, bad_idx_is_refused,
+               cifar10_is_read, bad_cifar10_is_refused,
+               every_item_comes_once_and_in_order,
+               batches_stay_when_the_loader_is_gone,
+               a_loader_may_be_freed_at_once, nothing_gives_nothing,
+               a_child_begins_its_own_batches)

@@ -107,7 +107,7 @@ static void check_damage(reader read, const char *good, const char *bad,
 /* ---- the formats --------------------------------------------------------- */
 
 START_TEST(npy) {
-  ln_tensor *t = make_tensor(LN_SHAPE(2, 3), NULL);
+  ln_tensor *t = make(LN_SHAPE(2, 3), NULL);
   ck_ok(ln_npy_write("good", t));
   /* The numbers have no checksum, and a newline may stand for a space. */
   check_damage(read_npy, "good", "bad", 8 * 24 + 8);
@@ -116,7 +116,7 @@ START_TEST(npy) {
 END_TEST
 
 START_TEST(npz) {
-  ln_tensor *t = make_tensor(LN_SHAPE(2, 3), NULL);
+  ln_tensor *t = make(LN_SHAPE(2, 3), NULL);
   ln_tensor_table table = { 2, (char *[]){ "a", "b" },
                             (ln_tensor *[]){ t, t } };
   ck_ok(ln_npz_write("good", &table));
@@ -127,7 +127,7 @@ START_TEST(npz) {
 END_TEST
 
 START_TEST(safetensors) {
-  ln_tensor *t = make_tensor(LN_SHAPE(2, 3), NULL);
+  ln_tensor *t = make(LN_SHAPE(2, 3), NULL);
   ln_tensor_table table = { 2, (char *[]){ "a", "b" },
                             (ln_tensor *[]){ t, t } };
   ck_ok(ln_safetensors_write("good", &table, "{\"k\":\"v\"}"));
@@ -138,7 +138,7 @@ START_TEST(safetensors) {
 END_TEST
 
 START_TEST(png) {
-  ln_tensor *t = make_tensor(LN_SHAPE(3, 4, 4), NULL);
+  ln_tensor *t = make(LN_SHAPE(3, 4, 4), NULL);
   for (int64_t i = 0; i < t->count; i++) t->data[i] = (float)(i % 7) / 7;
   ck_ok(ln_png_write("good", t));
   check_damage(read_png, "good", "bad", 0);
@@ -184,5 +184,5 @@ START_TEST(cifar10) {
 }
 END_TEST
 
-RUN_TESTS("files: damage", npy, npz, safetensors, png, idx, idx_in_gzip,
-          cifar10)
+RUN_IN_FOLDERS("files: damage", npy, npz, safetensors, png, idx, idx_in_gzip,
+               cifar10)

@@ -25,7 +25,7 @@ static void put_npy(const char *path, int major, const char *dict,
 }
 
 static void check_round_trip(ln_shape shape) {
-  ln_tensor *t = make_tensor(shape, NULL), *u;
+  ln_tensor *t = make(shape, NULL), *u;
   ck_ok(ln_npy_write("a.npy", t));
   ck_ok(ln_npy_write("b.npy", t));
   check_same_file("a.npy", "b.npy");
@@ -46,7 +46,7 @@ START_TEST(what_is_written_is_read) {
 END_TEST
 
 START_TEST(numbers_begin_at_a_multiple_of_64) {
-  ln_tensor *t = make_tensor(LN_SHAPE(2), (float[]){ 1.5f, -2 });
+  ln_tensor *t = make(LN_SHAPE(2), (float[]){ 1.5f, -2 });
   ck_ok(ln_npy_write("a.npy", t));
   uint8_t *bytes;
   size_t size;
@@ -63,7 +63,7 @@ START_TEST(numbers_begin_at_a_multiple_of_64) {
 END_TEST
 
 START_TEST(a_view_is_written_as_it_looks) {
-  ln_tensor *t = make_tensor(LN_SHAPE(2, 3), NULL), *part, *u;
+  ln_tensor *t = make(LN_SHAPE(2, 3), NULL), *part, *u;
   ck_ok(ln_tensor_narrow(t, 1, 1, 2, &part));
   ck_ok(ln_npy_write("a.npy", part));
   ck_ok(ln_npy_read("a.npy", &u));
@@ -204,9 +204,9 @@ END_TEST
 /* ---- .npz ---------------------------------------------------------------- */
 
 START_TEST(tables_are_written_and_read) {
-  ln_tensor *a = make_tensor(LN_SHAPE(2, 3), NULL);
-  ln_tensor *b = make_tensor((ln_shape){ 0 }, NULL);
-  ln_tensor *c = make_tensor(LN_SHAPE(0, 4), NULL);
+  ln_tensor *a = make(LN_SHAPE(2, 3), NULL);
+  ln_tensor *b = make((ln_shape){ 0 }, NULL);
+  ln_tensor *c = make(LN_SHAPE(0, 4), NULL);
   ln_tensor_table one = { 3, (char *[]){ "b", "a.weight", "\xc3\xa4" },
                           (ln_tensor *[]){ b, a, c } };
   ln_tensor_table two = { 3, (char *[]){ "\xc3\xa4", "b", "a.weight" },
@@ -240,7 +240,7 @@ START_TEST(an_empty_table_is_a_table) {
 END_TEST
 
 START_TEST(names_must_differ) {
-  ln_tensor *t = make_tensor(LN_SHAPE(2), NULL);
+  ln_tensor *t = make(LN_SHAPE(2), NULL);
   ln_tensor_table table = { 2, (char *[]){ "a", "a" },
                             (ln_tensor *[]){ t, t } };
   ck_refused(ln_npz_write("a.npz", &table), "got two tensors 'a'");
@@ -377,10 +377,10 @@ START_TEST(bad_zips_are_refused) {
 }
 END_TEST
 
-RUN_TESTS("files: npy and npz", what_is_written_is_read,
-          numbers_begin_at_a_multiple_of_64, a_view_is_written_as_it_looks,
-          all_number_types_are_read, fortran_order_is_turned,
-          the_dict_may_be_spelt_freely, what_cannot_be_meant_is_refused,
-          tables_are_written_and_read, an_empty_table_is_a_table,
-          names_must_differ, stored_deflated_and_zip64_are_read,
-          bad_zips_are_refused)
+RUN_IN_FOLDERS("files: npy and npz", what_is_written_is_read,
+               numbers_begin_at_a_multiple_of_64, a_view_is_written_as_it_looks,
+               all_number_types_are_read, fortran_order_is_turned,
+               the_dict_may_be_spelt_freely, what_cannot_be_meant_is_refused,
+               tables_are_written_and_read, an_empty_table_is_a_table,
+               names_must_differ, stored_deflated_and_zip64_are_read,
+               bad_zips_are_refused)

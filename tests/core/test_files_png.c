@@ -7,7 +7,7 @@
 
 START_TEST(what_is_written_is_read) {
   for (int64_t channels = 1; channels <= 4; channels++) {
-    ln_tensor *t = make_tensor(LN_SHAPE(channels, 3, 5), NULL), *u;
+    ln_tensor *t = make(LN_SHAPE(channels, 3, 5), NULL), *u;
     for (int64_t i = 0; i < t->count; i++)
       t->data[i] = (float)((i * 37) % 256) / 255;
     ck_ok(ln_png_write("a.png", t));
@@ -26,7 +26,7 @@ START_TEST(brightnesses_are_clamped_and_rounded) {
     -1, 0, 0.49f / 255, 0.51f / 255, 1, 2, INFINITY
   };
   static const float in[] = { 0, 0, 0, 1.f / 255, 1, 1, 1 };
-  ln_tensor *t = make_tensor(LN_SHAPE(1, 1, 7), out), *u;
+  ln_tensor *t = make(LN_SHAPE(1, 1, 7), out), *u;
   ck_ok(ln_png_write("a.png", t));
   ck_ok(ln_png_read("a.png", &u));
   check_tensor(u, LN_SHAPE(1, 1, 7), in);
@@ -43,11 +43,11 @@ START_TEST(what_is_no_picture_is_not_written) {
                                      { .rank = 3, .dim = { 1, 0, 3 } },
                                      { .rank = 3, .dim = { 1, 3, 0 } } };
   for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
-    ln_tensor *t = make_tensor(shapes[i], NULL);
+    ln_tensor *t = make(shapes[i], NULL);
     ck_refused(ln_png_write("a.png", t), "expected a picture (C,H,W)");
     ln_tensor_release(t);
   }
-  ln_tensor *t = make_tensor(LN_SHAPE(2, 1, 2), (float[]){ 0, 0, 0, NAN });
+  ln_tensor *t = make(LN_SHAPE(2, 1, 2), (float[]){ 0, 0, 0, NAN });
   ck_refused(ln_png_write("a.png", t), "NaN in channel 2, row 1, column 2");
   ck_assert_int_eq(count_files("."), 0);
   ln_tensor_release(t);
@@ -216,7 +216,8 @@ START_TEST(what_is_no_picture_is_refused) {
 }
 END_TEST
 
-RUN_TESTS("files: png", what_is_written_is_read,
-          brightnesses_are_clamped_and_rounded,
-          what_is_no_picture_is_not_written, all_kinds_of_pictures_are_read,
-          damaged_transparency_is_refused, what_is_no_picture_is_refused)
+RUN_IN_FOLDERS("files: png", what_is_written_is_read,
+               brightnesses_are_clamped_and_rounded,
+               what_is_no_picture_is_not_written,
+               all_kinds_of_pictures_are_read, damaged_transparency_is_refused,
+               what_is_no_picture_is_refused)

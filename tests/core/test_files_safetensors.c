@@ -27,9 +27,9 @@ static const char *const header =
     "\"c\":{\"dtype\":\"F32\",\"shape\":[0,5],\"data_offsets\":[12,12]}}";
 
 START_TEST(bytes_are_those_of_the_reference) {
-  ln_tensor *a = make_tensor((ln_shape){ 0 }, NULL);
-  ln_tensor *b = make_tensor(LN_SHAPE(2, 1), NULL);
-  ln_tensor *c = make_tensor(LN_SHAPE(0, 5), NULL);
+  ln_tensor *a = make((ln_shape){ 0 }, NULL);
+  ln_tensor *b = make(LN_SHAPE(2, 1), NULL);
+  ln_tensor *c = make(LN_SHAPE(0, 5), NULL);
   ln_tensor_table one = { 3, (char *[]){ "c", "a", "b.weight" },
                           (ln_tensor *[]){ c, a, b } };
   ck_ok(ln_safetensors_write("a.safetensors", &one,
@@ -51,7 +51,7 @@ START_TEST(bytes_are_those_of_the_reference) {
 END_TEST
 
 START_TEST(what_is_written_is_read) {
-  ln_tensor *a = make_tensor(LN_SHAPE(2, 3), NULL), *part;
+  ln_tensor *a = make(LN_SHAPE(2, 3), NULL), *part;
   ck_ok(ln_tensor_narrow(a, 1, 1, 2, &part));
   ln_tensor_table table = { 2, (char *[]){ "part", "all" },
                             (ln_tensor *[]){ part, a } },
@@ -239,7 +239,7 @@ START_TEST(a_header_of_countless_values_is_refused) {
 END_TEST
 
 START_TEST(what_cannot_be_written_is_refused) {
-  ln_tensor *t = make_tensor(LN_SHAPE(2), NULL);
+  ln_tensor *t = make(LN_SHAPE(2), NULL);
   ln_tensor_table table = { 1, (char *[]){ "__metadata__" }, &t };
   ck_refused(ln_safetensors_write("a", &table, NULL), "keeps for itself");
   table.names[0] = "a";
@@ -252,9 +252,11 @@ START_TEST(what_cannot_be_written_is_refused) {
 }
 END_TEST
 
-RUN_TESTS("files: safetensors", bytes_are_those_of_the_reference,
-          what_is_written_is_read, an_empty_table_is_a_table,
-          all_number_types_are_read, what_the_reference_accepts_is_accepted,
-          what_the_reference_refuses_is_refused, header_lengths_are_checked,
-          a_header_of_countless_values_is_refused,
-          what_cannot_be_written_is_refused)
+RUN_IN_FOLDERS("files: safetensors", bytes_are_those_of_the_reference,
+               what_is_written_is_read, an_empty_table_is_a_table,
+               all_number_types_are_read,
+               what_the_reference_accepts_is_accepted,
+               what_the_reference_refuses_is_refused,
+               header_lengths_are_checked,
+               a_header_of_countless_values_is_refused,
+               what_cannot_be_written_is_refused)

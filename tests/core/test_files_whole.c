@@ -119,7 +119,7 @@ START_TEST(a_full_disk_keeps_the_old_file) {
   ck_ok(ln_file_write("a", "old", 3));
   static char content[100000];
   ln_shape shape = LN_SHAPE(3, 100, 100);
-  ln_tensor *t = make_tensor(shape, NULL);
+  ln_tensor *t = make(shape, NULL);
   ln_tensor_table table = { 1, (char *[]){ "t" }, &t };
   signal(SIGXFSZ, SIG_IGN);
   struct rlimit limit = { 8000, RLIM_INFINITY };
@@ -191,9 +191,10 @@ START_TEST(long_names_can_be_written) {
 }
 END_TEST
 
-RUN_TESTS("files: whole files", what_is_written_is_read, gzip_is_unpacked,
-          large_gzip_is_unpacked, the_first_bytes_alone, broken_gzip_is_refused,
-          what_is_no_file_is_refused, a_full_disk_keeps_the_old_file,
-          a_vanished_folder_is_a_sentence,
-          a_failure_of_the_rename_leaves_nothing, links_and_permissions_stay,
-          a_leftover_does_not_disturb, long_names_can_be_written)
+RUN_IN_FOLDERS("files: whole files", what_is_written_is_read, gzip_is_unpacked,
+               large_gzip_is_unpacked, the_first_bytes_alone,
+               broken_gzip_is_refused, what_is_no_file_is_refused,
+               a_full_disk_keeps_the_old_file, a_vanished_folder_is_a_sentence,
+               a_failure_of_the_rename_leaves_nothing,
+               links_and_permissions_stay, a_leftover_does_not_disturb,
+               long_names_can_be_written)
