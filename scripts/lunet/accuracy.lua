@@ -4,21 +4,8 @@
 --   accuracy(scores, labels)   scores (N,classes), labels (N) from 0
 
 local core = require "lunet_core"
+local count_right = require "lunet.count_right"
 local options = require "lunet.options"
-
-local accuracy = {}
-
--- How many rows of scores are largest at the place of their label.
-function accuracy.count_right(scores, labels)
-  local shape, n = scores:shape(), labels:numel()
-  if #shape ~= 2 or #labels:shape() ~= 1 or shape[1] ~= n then
-    core.raise("accuracy: scores have shape (%s) and labels (%s)\n  scores "
-               .. "must be (N,classes) and labels (N), with the same N",
-               table.concat(shape, ","), table.concat(labels:shape(), ","))
-  end
-  if n == 0 then return 0 end
-  return (scores:argmax(2) - 1):eq(labels):sum()
-end
 
 local function of_net(net, dataset, batch_size)
   if not options.is("a net", net) then
@@ -28,21 +15,19 @@ local function of_net(net, dataset, batch_size)
                    "accuracy(net, test)")
   local right = 0
   for x, labels in dataset:batches { size = batch_size or 256 } do
-    right = right + accuracy.count_right(net:predict(x), labels)
+    right = right + count_right(net:predict(x), labels)
   end
   return right, #dataset
 end
 
-function accuracy.measure(what, labels, batch_size)
+return function(what, labels, batch_size)
   local right, n
   if options.is("a tensor", what) then
     options.argument("accuracy", "labels", labels, "a tensor")
-    right, n = accuracy.count_right(what, labels), labels:numel()
+    right, n = count_right(what, labels), labels:numel()
   else
     right, n = of_net(what, labels, batch_size)
   end
   if n == 0 then core.raise("accuracy: there are no samples to look at") end
   return right / n
 end
-
-return accuracy

@@ -3,8 +3,8 @@
 -- A convenience: nothing here is out of reach of a script of one's own. The
 -- loop itself is train_epoch.
 
-local accuracy = require "lunet.accuracy"
 local core = require "lunet_core"
+local count_right = require "lunet.count_right"
 local optim = require "lunet.optim"
 local options = require "lunet.options"
 local progress = require "lunet.progress"
@@ -58,7 +58,7 @@ local function count(now, loss, scores, labels)
   local n = labels:numel()
   now.batch, now.seen = now.batch + 1, now.seen + n
   now.loss_sum = now.loss_sum + loss * n
-  now.right = now.right + accuracy.count_right(scores, labels)
+  now.right = now.right + count_right(scores, labels)
   now.loss, now.accuracy = now.loss_sum / now.seen, now.right / now.seen
 end
 

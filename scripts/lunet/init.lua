@@ -44,7 +44,6 @@ setmetatable(lunet, {
   __index = function(_, name)
     if not is_part(name) then refuse(name) end
     local part = require("lunet." .. name)
-    if name == "accuracy" then part = part.measure end
     lunet[name] = part
     return part
   end,
