@@ -8,8 +8,6 @@ local helpers = require "plugins.helpers"
 local nn = lunet.nn
 local random = gradcheck.random
 
-math.randomseed(14)
-
 TestAdd = {}
 
 function TestAdd:test_worked_example()

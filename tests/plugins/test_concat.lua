@@ -8,8 +8,6 @@ local helpers = require "plugins.helpers"
 local nn = lunet.nn
 local random = gradcheck.random
 
-math.randomseed(14)
-
 TestConcat = {}
 
 function TestConcat:test_worked_example()

@@ -10,8 +10,6 @@ local nn = lunet.nn
 local filter, image, rows = helpers.filter, helpers.image, helpers.rows
 local random = gradcheck.random
 
-math.randomseed(14)
-
 local function output_shape(shape, options)
   return nn.conv2d(options):forward(lunet.zeros(shape)):shape()
 end

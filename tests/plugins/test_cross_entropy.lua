@@ -8,8 +8,6 @@ local helpers = require "plugins.helpers"
 local nn = lunet.nn
 local random = gradcheck.random
 
-math.randomseed(14)
-
 local function loss_of(scores, labels, options)
   return nn.cross_entropy(options or {}):forward(lunet.tensor(scores),
     lunet.tensor(labels))

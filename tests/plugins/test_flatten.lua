@@ -7,8 +7,6 @@ local helpers = require "plugins.helpers"
 
 local nn = lunet.nn
 
-math.randomseed(14)
-
 TestFlatten = {}
 
 function TestFlatten:test_worked_example()

@@ -8,8 +8,6 @@ local helpers = require "plugins.helpers"
 local nn = lunet.nn
 local image, rows = helpers.image, helpers.rows
 
-math.randomseed(14)
-
 TestMaxPool2d = {}
 
 local methods = { "textbook", "2x2" }

@@ -8,8 +8,6 @@ local helpers = require "plugins.helpers"
 local nn = lunet.nn
 local random = gradcheck.random
 
-math.randomseed(14)
-
 TestMseLoss = {}
 
 function TestMseLoss:test_worked_example()

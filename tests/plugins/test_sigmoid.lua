@@ -7,8 +7,6 @@ local helpers = require "plugins.helpers"
 
 local nn = lunet.nn
 
-math.randomseed(14)
-
 TestSigmoid = {}
 
 function TestSigmoid:test_worked_example()
