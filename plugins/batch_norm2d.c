@@ -101,7 +101,7 @@ static ln_status check_batch(const ln_call *call) {
   return LN_OK;
 }
 
-/* Does mean and var come from this batch? One without items has none. */
+/* Do mean and var come from this batch? One without items has none. */
 static bool looks_at_batch(const ln_call *call) {
   return call->training && call->x[0]->count > 0;
 }
