@@ -137,8 +137,8 @@ function TestGroupNorm:test_refuses_options_out_of_range()
     .. "whole number >= 1", nn.group_norm, {})
   helpers.assert_refused("num_groups = 0, but it must be a whole number "
     .. ">= 1", nn.group_norm, { num_groups = 0 })
-  helpers.assert_refused("eps = -1, but it must be a number >= 0", nn.group_norm,
-    { num_groups = 1, eps = -1 })
+  helpers.assert_refused("eps = -1, but it must be a number >= 0",
+    nn.group_norm, { num_groups = 1, eps = -1 })
 end
 
 os.exit(lu.LuaUnit.run())

@@ -144,8 +144,8 @@ function TestLayerNorm:test_refuses_options_out_of_range()
     .. "a whole number >= 1 or a list of up to 8", nn.layer_norm, {})
   helpers.assert_refused("normalized_shape = 0, but it must be a whole number "
     .. ">= 1 or a list of up to 8", nn.layer_norm, { normalized_shape = 0 })
-  helpers.assert_refused("eps = -1, but it must be a number >= 0", nn.layer_norm,
-    { normalized_shape = 2, eps = -1 })
+  helpers.assert_refused("eps = -1, but it must be a number >= 0",
+    nn.layer_norm, { normalized_shape = 2, eps = -1 })
 end
 
 function TestLayerNorm:test_refuses_rows_beyond_all_memory()

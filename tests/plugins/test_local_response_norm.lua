@@ -101,10 +101,10 @@ function TestLocalResponseNorm:test_refuses_options_out_of_range()
     .. "number >= 1", nn.local_response_norm, {})
   helpers.assert_refused("size = 0, but it must be a whole number >= 1",
     nn.local_response_norm, { size = 0 })
-  helpers.assert_refused("alpha = -1, but it must be a number >= 0", nn.local_response_norm,
-    { size = 3, alpha = -1 })
-  helpers.assert_refused("k = -1, but it must be a number >= 0", nn.local_response_norm,
-    { size = 3, k = -1 })
+  helpers.assert_refused("alpha = -1, but it must be a number >= 0",
+    nn.local_response_norm, { size = 3, alpha = -1 })
+  helpers.assert_refused("k = -1, but it must be a number >= 0",
+    nn.local_response_norm, { size = 3, k = -1 })
 end
 
 os.exit(lu.LuaUnit.run())
