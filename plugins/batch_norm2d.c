@@ -218,15 +218,22 @@ static ln_status backward(const void *self, const ln_call *call) {
 
 /* ---- method "planes" ----------------------------------------------------- */
 
-/* The same, a channel at a time on whatever thread is free. Its N planes of
- * H*W numbers still lie in the cache when they are read again to write y, so
- * memory is read once. lunet/kernels/moments.h tells how the sums are made. */
+/* The same, some channels at a time on whatever thread is free, and plane by
+ * plane, the H*W numbers of a channel of an item: memory is read in long runs,
+ * and what is still in the cache after the sums is not fetched again.
+ * lunet/kernels/moments.h tells how the sums are made. */
 
-static ln_moments plane_moments(const sizes *s, const float *x, int64_t c) {
-  ln_moments m = { 0, 0, 0 };
-  for (int64_t n = 0; n < s->N; n++)
-    ln_moments_add(&m, x + (n * s->C + c) * s->pixels, s->pixels);
-  return m;
+/* What a pass finds out about a channel; in the workspace. */
+typedef struct channel {
+  ln_moments moments; /* forward */
+  ln_sums sums;       /* backward: of dy and of dy * (x - mean) */
+  gradient gradient;
+} channel;
+
+static ln_status planes_plan(const void *self, ln_infer *io) {
+  const batch_norm2d *o = self;
+  io->workspace = o->num_features * (int64_t)sizeof(channel);
+  return LN_OK;
 }
 
 /* One pass, as its chunks see it. */
@@ -236,86 +243,107 @@ typedef struct pass {
   sizes s;
 } pass;
 
-static void forward_channel(const pass *p, int64_t c) {
+static void settle_planes(const pass *p, const ln_chunk *chunk) {
   const sizes *s = &p->s;
-  const float *x = ln_x(p->call, 0);
-  if (looks_at_batch(p->call))
-    settle_batch(p->o, p->call, c, plane_moments(s, x, c));
-  else
-    settle_running(p->o, p->call, c);
+  channel *channels = p->call->workspace;
+  if (!looks_at_batch(p->call)) {
+    for (int64_t c = chunk->begin; c < chunk->end; c++)
+      settle_running(p->o, p->call, c);
+    return;
+  }
+  for (int64_t c = chunk->begin; c < chunk->end; c++)
+    channels[c].moments = (ln_moments){ 0, 0, 0 };
+  for (int64_t n = 0; n < s->N; n++)
+    for (int64_t c = chunk->begin; c < chunk->end; c++)
+      ln_moments_add(&channels[c].moments,
+                     ln_x(p->call, 0) + (n * s->C + c) * s->pixels, s->pixels);
+  for (int64_t c = chunk->begin; c < chunk->end; c++)
+    settle_batch(p->o, p->call, c, channels[c].moments);
+}
 
+static void forward_plane(const pass *p, int64_t n, int64_t c) {
+  const int64_t begin = (n * p->s.C + c) * p->s.pixels;
+  const float *x = ln_x(p->call, 0) + begin;
+  float *y = ln_y(p->call, 0) + begin;
   const statistics *of = statistics_of(p->call, c);
   const double slope = weight(p->call, c) * of->scale;
   const float mean = (float)of->mean, scale = (float)slope;
   /* what rounding the mean lost goes into the shift */
   const float shift = (float)(bias(p->call, c) - slope * (of->mean - mean));
-  for (int64_t n = 0; n < s->N; n++) {
-    const float *from = x + (n * s->C + c) * s->pixels;
-    float *to = ln_y(p->call, 0) + (n * s->C + c) * s->pixels;
-    for (int64_t i = 0; i < s->pixels; i++)
-      to[i] = (from[i] - mean) * scale + shift;
-  }
+  for (int64_t i = 0; i < p->s.pixels; i++)
+    y[i] = (x[i] - mean) * scale + shift;
 }
 
-static gradient plane_gradient(const pass *p, int64_t c) {
-  const sizes *s = &p->s;
-  const double mean = statistics_of(p->call, c)->mean;
-  ln_sums sums = { 0, 0 };
-  for (int64_t n = 0; n < s->N; n++) {
-    const int64_t plane = (n * s->C + c) * s->pixels;
-    ln_sums_add(&sums, ln_dy(p->call, 0) + plane, ln_x(p->call, 0) + plane,
-                mean, s->pixels);
-  }
-  return gradient_of(p->call, c, (double)s->M, sums.v, sums.vx);
+static void forward_planes(void *arg, const ln_chunk *chunk) {
+  const pass *p = arg;
+  settle_planes(p, chunk);
+  for (int64_t n = 0; n < p->s.N; n++)
+    for (int64_t c = chunk->begin; c < chunk->end; c++) forward_plane(p, n, c);
 }
 
-static void backward_channel(const pass *p, int64_t c) {
+static void sum_planes(const pass *p, const ln_chunk *chunk) {
   const sizes *s = &p->s;
-  const gradient g = plane_gradient(p, c);
-  if (!ln_dx(p->call, 0)) return;
+  channel *channels = p->call->workspace;
+  for (int64_t c = chunk->begin; c < chunk->end; c++)
+    channels[c].sums = (ln_sums){ 0, 0 };
+  for (int64_t n = 0; n < s->N; n++)
+    for (int64_t c = chunk->begin; c < chunk->end; c++) {
+      const int64_t begin = (n * s->C + c) * s->pixels;
+      ln_sums_add(&channels[c].sums, ln_dy(p->call, 0) + begin,
+                  ln_x(p->call, 0) + begin, statistics_of(p->call, c)->mean,
+                  s->pixels);
+    }
+  for (int64_t c = chunk->begin; c < chunk->end; c++)
+    channels[c].gradient = gradient_of(p->call, c, (double)s->M,
+                                       channels[c].sums.v, channels[c].sums.vx);
+}
 
+static void backward_plane(const pass *p, int64_t n, int64_t c) {
+  const int64_t begin = (n * p->s.C + c) * p->s.pixels;
+  const float *x = ln_x(p->call, 0) + begin, *dy = ln_dy(p->call, 0) + begin;
+  float *dx = ln_dx(p->call, 0) + begin;
+  const gradient g = ((const channel *)p->call->workspace)[c].gradient;
   const double exact = statistics_of(p->call, c)->mean;
   const float mean = (float)exact;
   const float along_dy = (float)g.along_dy, along_x = (float)g.along_x;
   const float shift = (float)(g.shift - g.along_x * (exact - mean));
-  for (int64_t n = 0; n < s->N; n++) {
-    const int64_t plane = (n * s->C + c) * s->pixels;
-    const float *x = ln_x(p->call, 0) + plane, *dy = ln_dy(p->call, 0) + plane;
-    float *dx = ln_dx(p->call, 0) + plane;
-    for (int64_t i = 0; i < s->pixels; i++)
-      dx[i] = along_dy * dy[i] + (along_x * (x[i] - mean) + shift);
-  }
+  for (int64_t i = 0; i < p->s.pixels; i++)
+    dx[i] = along_dy * dy[i] + (along_x * (x[i] - mean) + shift);
 }
 
-static void forward_channels(void *arg, const ln_chunk *chunk) {
-  for (int64_t c = chunk->begin; c < chunk->end; c++) forward_channel(arg, c);
+static void backward_planes(void *arg, const ln_chunk *chunk) {
+  const pass *p = arg;
+  sum_planes(p, chunk);
+  if (!ln_dx(p->call, 0)) return;
+  for (int64_t n = 0; n < p->s.N; n++)
+    for (int64_t c = chunk->begin; c < chunk->end; c++) backward_plane(p, n, c);
 }
 
-static void backward_channels(void *arg, const ln_chunk *chunk) {
-  for (int64_t c = chunk->begin; c < chunk->end; c++) backward_channel(arg, c);
-}
-
-/* So many channels that waking a thread for them pays. */
-static int64_t worth_a_thread(const sizes *s) {
-  const int64_t numbers = 32768;
-  return s->M > 0 && s->M < numbers ? numbers / s->M : 1;
+/* Channels that one thread takes: an eighth, as neighbours lie side by side and
+ * a long run is read faster, but so many that waking a thread for them pays. */
+static int64_t channels_at_once(const sizes *s) {
+  const int64_t worth_a_thread = 32768; /* numbers */
+  const int64_t eighth = (s->C + 7) / 8;
+  const int64_t least = s->M > 0 ? worth_a_thread / s->M : s->C;
+  return eighth > least ? eighth : least;
 }
 
 static ln_status planes_forward(const void *self, const ln_call *call) {
   pass p = { self, call, sizes_of(call) };
   if (check_batch(call) != LN_OK) return LN_FAILED;
-  return call->host->parallel_for(call, p.s.C, worth_a_thread(&p.s),
-                                  forward_channels, &p);
+  return call->host->parallel_for(call, p.s.C, channels_at_once(&p.s),
+                                  forward_planes, &p);
 }
 
 static ln_status planes_backward(const void *self, const ln_call *call) {
   pass p = { self, call, sizes_of(call) };
-  return call->host->parallel_for(call, p.s.C, worth_a_thread(&p.s),
-                                  backward_channels, &p);
+  return call->host->parallel_for(call, p.s.C, channels_at_once(&p.s),
+                                  backward_planes, &p);
 }
 
 static const ln_kernel kernels[] = {
   { .method = "planes",
+    .plan = planes_plan,
     .forward = planes_forward,
     .backward = planes_backward },
 };
