@@ -341,6 +341,52 @@ static ln_status planes_backward(const void *self, const ln_call *call) {
                                   backward_planes, &p);
 }
 
+/* ---- for neighbours that do the passes ----------------------------------- */
+
+/* A neighbour that writes x (in backward dy) can make the sums on the way, and
+ * the next one can apply the result while it reads. What stays for us are these
+ * few numbers a channel; `elements` is M. */
+
+static ln_status normalise(const void *self, const ln_call *call,
+                           const double *sums, int64_t elements, float *out) {
+  const int64_t C = ((const batch_norm2d *)self)->num_features;
+  const double(*of_x)[2] = (const void *)sums; /* of x and of x * x */
+  float *scale = out, *shift = out + C;
+  if (check_batch(call) != LN_OK) return LN_FAILED;
+
+  for (int64_t c = 0; c < C; c++) {
+    if (looks_at_batch(call)) {
+      const double M = (double)elements, mean = of_x[c][0] / M;
+      const double squares = of_x[c][1] - M * mean * mean;
+      settle_batch(self, call, c,
+                   (ln_moments){ M, mean, squares < 0 ? 0 : squares });
+    } else {
+      settle_running(self, call, c);
+    }
+    const statistics *of = statistics_of(call, c);
+    scale[c] = (float)(weight(call, c) * of->scale);
+    shift[c] = (float)(bias(call, c) - weight(call, c) * of->scale * of->mean);
+  }
+  return LN_OK;
+}
+
+static ln_status normalise_backward(const void *self, const ln_call *call,
+                                    const double *sums, int64_t elements,
+                                    float *out) {
+  const int64_t C = ((const batch_norm2d *)self)->num_features;
+  const double(*of_dy)[2] = (const void *)sums; /* of dy and of dy * x */
+  float *scale = out, *scale_x = out + C, *shift = out + 2 * C;
+  for (int64_t c = 0; c < C; c++) {
+    const double mean = statistics_of(call, c)->mean;
+    const gradient g = gradient_of(call, c, (double)elements, of_dy[c][0],
+                                   of_dy[c][1] - mean * of_dy[c][0]);
+    scale[c] = (float)g.along_dy;
+    scale_x[c] = (float)g.along_x;
+    shift[c] = (float)(g.shift - g.along_x * mean);
+  }
+  return LN_OK;
+}
+
 static const ln_kernel kernels[] = {
   { .method = "planes",
     .plan = planes_plan,
@@ -358,10 +404,13 @@ static const ln_layer layer = {
   .outputs = "y(N,num_features,H,W)",
   LN_OPTIONS(batch_norm2d, options),
   .traits = LN_IN_PLACE | LN_FORGETS_Y,
+  .is = LN_IS_BATCH_NORM,
   .params = params,
   .infer = infer,
   .forward = forward,
   .backward = backward,
   LN_KERNELS(kernels),
+  .normalise = normalise,
+  .normalise_backward = normalise_backward,
 };
 LN_PLUGIN("batch_norm2d", "1.0", &layer);
