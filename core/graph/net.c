@@ -181,6 +181,14 @@ ln_status ln_net_set_outputs(ln_net *net, const int64_t *values, int64_t n) {
   return LN_OK;
 }
 
+int64_t ln_net_count_uses(const ln_net *net, int64_t value) {
+  int64_t uses = 0;
+  for (int64_t i = 0; i < net->n_nodes; i++)
+    for (int64_t k = 0; k < net->nodes[i].n_inputs; k++)
+      uses += net->nodes[i].inputs[k] == value;
+  return uses;
+}
+
 void ln_net_requires_grad(ln_net *net, bool inputs) {
   net->wants_inputs = inputs;
 }

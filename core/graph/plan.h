@@ -122,7 +122,13 @@ ln_status ln_plan_new(struct ln_net *, const ln_shape *x, bool training,
 bool ln_plan_fits(const ln_plan *, const struct ln_net *, const ln_shape *x);
 void ln_plan_free(ln_plan *);
 
-/* The second half of ln_plan_new: gives every number its place (layout.c). */
+/* Parts of ln_plan_new. Items of a slice, by the cost of the whole batch: a
+ * function of shapes alone, as results must not depend on the machine. */
+int64_t ln_slice_items(const struct ln_net *, const ln_inference *nodes,
+                       int64_t batch);
+void ln_plan_share_memory(ln_plan *, const struct ln_net *);
+void ln_plan_make_steps(ln_plan *, const struct ln_net *, int64_t items);
+/* Gives every number its place (layout.c). */
 ln_status ln_plan_lay_out(ln_plan *, const struct ln_net *);
 
 /* Inference of all nodes; shapes[v] of each value. items: see
