@@ -17,8 +17,8 @@
  *           dx = w[c] / sqrt(var[c] + eps) * dy
  * Source    Ioffe, Szegedy, "Batch Normalization", ICML 2015
  *
- * The textbook loops come first. The method "planes" below them reads x once
- * and spreads the channels over the threads.
+ * The textbook loops come first. The method "parts" below them does the same
+ * slice by slice.
  */
 #include <math.h>
 
@@ -106,25 +106,21 @@ static bool looks_at_batch(const ln_call *call) {
   return call->training && call->x[0]->count > 0;
 }
 
-static statistics *statistics_of(const ln_call *call, int64_t c) {
-  return (statistics *)call->saved + c;
-}
-
-static void settle_running(const batch_norm2d *o, const ln_call *call,
-                           int64_t c) {
+static statistics running_statistics(const batch_norm2d *o, const ln_call *call,
+                                     int64_t c) {
   const double mean = ln_state(call, 0)[c], var = ln_state(call, 1)[c];
-  *statistics_of(call, c) = (statistics){ mean, 1 / sqrt(var + o->eps), false };
+  return (statistics){ mean, 1 / sqrt(var + o->eps), false };
 }
 
-static void settle_batch(const batch_norm2d *o, const ln_call *call, int64_t c,
-                         ln_moments m) {
+/* The running ones follow. */
+static statistics batch_statistics(const batch_norm2d *o, const ln_call *call,
+                                   int64_t c, ln_moments m) {
   const double var = m.squares / m.count, unbiased = m.squares / (m.count - 1);
   float *mean = ln_state(call, 0) + c, *running_var = ln_state(call, 1) + c;
   *mean = (float)((1 - o->momentum) * *mean + o->momentum * m.mean);
   *running_var =
       (float)((1 - o->momentum) * *running_var + o->momentum * unbiased);
-  *statistics_of(call, c) =
-      (statistics){ m.mean, 1 / sqrt(var + o->eps), true };
+  return (statistics){ m.mean, 1 / sqrt(var + o->eps), true };
 }
 
 /* dx = along_dy * dy + along_x * (x - mean) + shift */
@@ -133,9 +129,9 @@ typedef struct gradient {
 } gradient;
 
 /* From the sums of dy and of dy * (x - mean) over channel c; dw and db, too. */
-static gradient gradient_of(const ln_call *call, int64_t c, double M,
-                            double sum_dy, double sum_dy_x) {
-  const statistics *of = statistics_of(call, c);
+static gradient gradient_of(const ln_call *call, int64_t c,
+                            const statistics *of, double M, double sum_dy,
+                            double sum_dy_x) {
   gradient g = { .along_dy = weight(call, c) * of->scale };
   if (of->of_batch) {
     g.along_x = -g.along_dy * of->scale * of->scale * sum_dy_x / M;
@@ -170,11 +166,11 @@ static ln_status forward(const void *self, const ln_call *call) {
   if (check_batch(call) != LN_OK) return LN_FAILED;
 
   for (int64_t c = 0; c < s.C; c++) {
-    if (looks_at_batch(call))
-      settle_batch(self, call, c, textbook_moments(&s, ln_x(call, 0), c));
-    else
-      settle_running(self, call, c);
-    const statistics *of = statistics_of(call, c);
+    statistics *of = (statistics *)call->saved + c;
+    *of = looks_at_batch(call)
+              ? batch_statistics(self, call, c,
+                                 textbook_moments(&s, ln_x(call, 0), c))
+              : running_statistics(self, call, c);
     for (int64_t n = 0; n < s.N; n++)
       for (int64_t i = 0; i < s.pixels; i++) {
         const double h = (x[n][c][i] - of->mean) * of->scale;
@@ -185,17 +181,16 @@ static ln_status forward(const void *self, const ln_call *call) {
 }
 
 static gradient textbook_gradient(const sizes *s, const ln_call *call,
-                                  int64_t c) {
+                                  int64_t c, const statistics *of) {
   const float(*x)[s->C][s->pixels] = (void *)ln_x(call, 0);
   const float(*dy)[s->C][s->pixels] = (void *)ln_dy(call, 0);
-  const double mean = statistics_of(call, c)->mean;
   double sum_dy = 0, sum_dy_x = 0;
   for (int64_t n = 0; n < s->N; n++)
     for (int64_t i = 0; i < s->pixels; i++) {
       sum_dy += dy[n][c][i];
-      sum_dy_x += dy[n][c][i] * (x[n][c][i] - mean);
+      sum_dy_x += dy[n][c][i] * (x[n][c][i] - of->mean);
     }
-  return gradient_of(call, c, (double)s->M, sum_dy, sum_dy_x);
+  return gradient_of(call, c, of, (double)s->M, sum_dy, sum_dy_x);
 }
 
 static ln_status backward(const void *self, const ln_call *call) {
@@ -206,192 +201,174 @@ static ln_status backward(const void *self, const ln_call *call) {
   float(*dx)[s.C][s.pixels] = (void *)ln_dx(call, 0);
 
   for (int64_t c = 0; c < s.C; c++) {
-    const gradient g = textbook_gradient(&s, call, c);
-    const double mean = statistics_of(call, c)->mean;
+    const statistics *of = (statistics *)call->saved + c;
+    const gradient g = textbook_gradient(&s, call, c, of);
     for (int64_t n = 0; dx && n < s.N; n++)
       for (int64_t i = 0; i < s.pixels; i++)
         dx[n][c][i] = (float)(g.along_dy * dy[n][c][i] +
-                              g.along_x * (x[n][c][i] - mean) + g.shift);
+                              g.along_x * (x[n][c][i] - of->mean) + g.shift);
   }
   return LN_OK;
 }
 
-/* ---- method "planes" ----------------------------------------------------- */
+/* ---- method "parts" ------------------------------------------------------ */
 
-/* The same, some channels at a time on whatever thread is free, and plane by
- * plane, the H*W numbers of a channel of an item: memory is read in long runs,
- * and what is still in the cache after the sums is not fetched again.
- * lunet/kernels/moments.h tells how the sums are made. */
+/* The same, slice by slice of the batch. A slice hands in the moments of its
+ * channels; merged, they are those of the batch, and the slices come by once
+ * more to be normalised. So the layers in front and behind find its numbers in
+ * the cache, and a ReLU behind it is done in passing. Sums run in vectors of
+ * floats, see lunet/kernels/moments.h. */
 
-/* What a pass finds out about a channel; in the workspace. */
+/* What all slices know of a channel. */
 typedef struct channel {
-  ln_moments moments; /* forward */
-  ln_sums sums;       /* backward: of dy and of dy * (x - mean) */
-  gradient gradient;
+  statistics of;
+  float mean, scale, shift;       /* y = (x - mean) * scale + shift */
+  float along_dy, along_x, along; /* dx = along_dy dy + along_x (x - mean) +
+                                     along */
 } channel;
 
-static ln_status planes_plan(const void *self, ln_infer *io) {
-  const batch_norm2d *o = self;
-  io->workspace = o->num_features * (int64_t)sizeof(channel);
+static ln_status plan_parts(const void *self, ln_infer *io) {
+  const int64_t C = ((const batch_norm2d *)self)->num_features;
+  io->saved = 0;
+  io->partial = C * (int64_t)sizeof(ln_moments);
+  io->shared = C * (int64_t)sizeof(channel);
   return LN_OK;
 }
 
-/* One pass, as its chunks see it. */
-typedef struct pass {
-  const batch_norm2d *o;
-  const ln_call *call;
-  sizes s;
-} pass;
-
-static void settle_planes(const pass *p, const ln_chunk *chunk) {
-  const sizes *s = &p->s;
-  channel *channels = p->call->workspace;
-  if (!looks_at_batch(p->call)) {
-    for (int64_t c = chunk->begin; c < chunk->end; c++)
-      settle_running(p->o, p->call, c);
-    return;
-  }
-  for (int64_t c = chunk->begin; c < chunk->end; c++)
-    channels[c].moments = (ln_moments){ 0, 0, 0 };
-  for (int64_t n = 0; n < s->N; n++)
-    for (int64_t c = chunk->begin; c < chunk->end; c++)
-      ln_moments_add(&channels[c].moments,
-                     ln_x(p->call, 0) + (n * s->C + c) * s->pixels, s->pixels);
-  for (int64_t c = chunk->begin; c < chunk->end; c++)
-    settle_batch(p->o, p->call, c, channels[c].moments);
+static const float *plane_of(const float *x, const sizes *s, int64_t n,
+                             int64_t c) {
+  return x + (n * s->C + c) * s->pixels;
 }
 
-static void forward_plane(const pass *p, int64_t n, int64_t c) {
-  const int64_t begin = (n * p->s.C + c) * p->s.pixels;
-  const float *x = ln_x(p->call, 0) + begin;
-  float *y = ln_y(p->call, 0) + begin;
-  const statistics *of = statistics_of(p->call, c);
-  const double slope = weight(p->call, c) * of->scale;
-  const float mean = (float)of->mean, scale = (float)slope;
-  /* what rounding the mean lost goes into the shift */
-  const float shift = (float)(bias(p->call, c) - slope * (of->mean - mean));
-  for (int64_t i = 0; i < p->s.pixels; i++)
-    y[i] = (x[i] - mean) * scale + shift;
-}
-
-static void forward_planes(void *arg, const ln_chunk *chunk) {
-  const pass *p = arg;
-  settle_planes(p, chunk);
-  for (int64_t n = 0; n < p->s.N; n++)
-    for (int64_t c = chunk->begin; c < chunk->end; c++) forward_plane(p, n, c);
-}
-
-static void sum_planes(const pass *p, const ln_chunk *chunk) {
-  const sizes *s = &p->s;
-  channel *channels = p->call->workspace;
-  for (int64_t c = chunk->begin; c < chunk->end; c++)
-    channels[c].sums = (ln_sums){ 0, 0 };
-  for (int64_t n = 0; n < s->N; n++)
-    for (int64_t c = chunk->begin; c < chunk->end; c++) {
-      const int64_t begin = (n * s->C + c) * s->pixels;
-      ln_sums_add(&channels[c].sums, ln_dy(p->call, 0) + begin,
-                  ln_x(p->call, 0) + begin, statistics_of(p->call, c)->mean,
-                  s->pixels);
-    }
-  for (int64_t c = chunk->begin; c < chunk->end; c++)
-    channels[c].gradient = gradient_of(p->call, c, (double)s->M,
-                                       channels[c].sums.v, channels[c].sums.vx);
-}
-
-static void backward_plane(const pass *p, int64_t n, int64_t c) {
-  const int64_t begin = (n * p->s.C + c) * p->s.pixels;
-  const float *x = ln_x(p->call, 0) + begin, *dy = ln_dy(p->call, 0) + begin;
-  float *dx = ln_dx(p->call, 0) + begin;
-  const gradient g = ((const channel *)p->call->workspace)[c].gradient;
-  const double exact = statistics_of(p->call, c)->mean;
-  const float mean = (float)exact;
-  const float along_dy = (float)g.along_dy, along_x = (float)g.along_x;
-  const float shift = (float)(g.shift - g.along_x * (exact - mean));
-  for (int64_t i = 0; i < p->s.pixels; i++)
-    dx[i] = along_dy * dy[i] + (along_x * (x[i] - mean) + shift);
-}
-
-static void backward_planes(void *arg, const ln_chunk *chunk) {
-  const pass *p = arg;
-  sum_planes(p, chunk);
-  if (!ln_dx(p->call, 0)) return;
-  for (int64_t n = 0; n < p->s.N; n++)
-    for (int64_t c = chunk->begin; c < chunk->end; c++) backward_plane(p, n, c);
-}
-
-/* Channels that one thread takes: an eighth, as neighbours lie side by side and
- * a long run is read faster, but so many that waking a thread for them pays. */
-static int64_t channels_at_once(const sizes *s) {
-  const int64_t worth_a_thread = 32768; /* numbers */
-  const int64_t eighth = (s->C + 7) / 8;
-  const int64_t least = s->M > 0 ? worth_a_thread / s->M : s->C;
-  return eighth > least ? eighth : least;
-}
-
-static ln_status planes_forward(const void *self, const ln_call *call) {
-  pass p = { self, call, sizes_of(call) };
-  if (check_batch(call) != LN_OK) return LN_FAILED;
-  return call->host->parallel_for(call, p.s.C, channels_at_once(&p.s),
-                                  forward_planes, &p);
-}
-
-static ln_status planes_backward(const void *self, const ln_call *call) {
-  pass p = { self, call, sizes_of(call) };
-  return call->host->parallel_for(call, p.s.C, channels_at_once(&p.s),
-                                  backward_planes, &p);
-}
-
-/* ---- for neighbours that do the passes ----------------------------------- */
-
-/* A neighbour that writes x (in backward dy) can make the sums on the way, and
- * the next one can apply the result while it reads. What stays for us are these
- * few numbers a channel; `elements` is M. */
-
-static ln_status normalise(const void *self, const ln_call *call,
-                           const double *sums, int64_t elements, float *out) {
-  const int64_t C = ((const batch_norm2d *)self)->num_features;
-  const double(*of_x)[2] = (const void *)sums; /* of x and of x * x */
-  float *scale = out, *shift = out + C;
-  if (check_batch(call) != LN_OK) return LN_FAILED;
-
-  for (int64_t c = 0; c < C; c++) {
-    if (looks_at_batch(call)) {
-      const double M = (double)elements, mean = of_x[c][0] / M;
-      const double squares = of_x[c][1] - M * mean * mean;
-      settle_batch(self, call, c,
-                   (ln_moments){ M, mean, squares < 0 ? 0 : squares });
-    } else {
-      settle_running(self, call, c);
-    }
-    const statistics *of = statistics_of(call, c);
-    scale[c] = (float)(weight(call, c) * of->scale);
-    shift[c] = (float)(bias(call, c) - weight(call, c) * of->scale * of->mean);
+static ln_status forward_partial(const void *self, const ln_call *call) {
+  (void)self;
+  const sizes s = sizes_of(call);
+  ln_moments *moments = (void *)call->partial;
+  for (int64_t c = 0; c < s.C; c++) {
+    moments[c] = (ln_moments){ 0, 0, 0 };
+    for (int64_t n = 0; n < s.N; n++)
+      ln_moments_add(&moments[c], plane_of(ln_x(call, 0), &s, n, c), s.pixels);
   }
   return LN_OK;
 }
 
-static ln_status normalise_backward(const void *self, const ln_call *call,
-                                    const double *sums, int64_t elements,
-                                    float *out) {
-  const int64_t C = ((const batch_norm2d *)self)->num_features;
-  const double(*of_dy)[2] = (const void *)sums; /* of dy and of dy * x */
-  float *scale = out, *scale_x = out + C, *shift = out + 2 * C;
+static ln_moments merged_moments(const ln_call *call, int64_t c) {
+  ln_moments all = { 0, 0, 0 };
+  for (int64_t i = 0; i < call->n_partials; i++)
+    all = ln_moments_merge(all, ((const ln_moments *)ln_partial(call, i))[c]);
+  return all;
+}
+
+static ln_status forward_reduce(const void *self, const ln_call *call) {
+  const int64_t C = ln_x_dim(call, 0, 1);
+  channel *channels = call->shared;
+  if (check_batch(call) != LN_OK) return LN_FAILED;
   for (int64_t c = 0; c < C; c++) {
-    const double mean = statistics_of(call, c)->mean;
-    const gradient g = gradient_of(call, c, (double)elements, of_dy[c][0],
-                                   of_dy[c][1] - mean * of_dy[c][0]);
-    scale[c] = (float)g.along_dy;
-    scale_x[c] = (float)g.along_x;
-    shift[c] = (float)(g.shift - g.along_x * mean);
+    const statistics of =
+        looks_at_batch(call)
+            ? batch_statistics(self, call, c, merged_moments(call, c))
+            : running_statistics(self, call, c);
+    const double scale = weight(call, c) * of.scale;
+    const float mean = (float)of.mean;
+    channels[c] = (channel){
+      .of = of,
+      .mean = mean,
+      .scale = (float)scale,
+      /* what rounding the mean lost goes into the shift */
+      .shift = (float)(bias(call, c) - scale * (of.mean - (double)mean)),
+    };
   }
+  return LN_OK;
+}
+
+static void normalise_plane(const channel *k, const float *x, int64_t n,
+                            bool relu, float *y) {
+  const float mean = k->mean, scale = k->scale, shift = k->shift;
+  if (relu)
+    for (int64_t i = 0; i < n; i++) {
+      const float v = (x[i] - mean) * scale + shift;
+      y[i] = v <= 0 ? 0 : v;
+    }
+  else
+    for (int64_t i = 0; i < n; i++) y[i] = (x[i] - mean) * scale + shift;
+}
+
+static ln_status forward_slice(const void *self, const ln_call *call) {
+  (void)self;
+  const sizes s = sizes_of(call);
+  const channel *channels = call->shared;
+  const float *x = ln_x(call, 0);
+  float *y = ln_y(call, 0);
+  for (int64_t n = 0; n < s.N; n++)
+    for (int64_t c = 0; c < s.C; c++, x += s.pixels, y += s.pixels)
+      normalise_plane(&channels[c], x, s.pixels, call->activation == LN_IS_RELU,
+                      y);
+  return LN_OK;
+}
+
+static ln_status backward_partial(const void *self, const ln_call *call) {
+  (void)self;
+  const sizes s = sizes_of(call);
+  const channel *channels = call->shared;
+  ln_sums *sums = (void *)call->partial;
+  for (int64_t c = 0; c < s.C; c++) {
+    sums[c] = (ln_sums){ 0, 0 };
+    for (int64_t n = 0; n < s.N; n++)
+      ln_sums_add(&sums[c], plane_of(ln_dy(call, 0), &s, n, c),
+                  plane_of(ln_x(call, 0), &s, n, c), channels[c].of.mean,
+                  s.pixels);
+  }
+  return LN_OK;
+}
+
+static ln_status backward_reduce(const void *self, const ln_call *call) {
+  (void)self;
+  const sizes s = sizes_of(call);
+  channel *channels = call->shared;
+  for (int64_t c = 0; c < s.C; c++) {
+    ln_sums all = { 0, 0 };
+    for (int64_t i = 0; i < call->n_partials; i++) {
+      const ln_sums *sums = ln_partial(call, i);
+      all.v += sums[c].v;
+      all.vx += sums[c].vx;
+    }
+    channel *k = &channels[c];
+    const gradient g = gradient_of(call, c, &k->of, (double)s.M, all.v, all.vx);
+    k->along_dy = (float)g.along_dy;
+    k->along_x = (float)g.along_x;
+    k->along = (float)(g.shift - g.along_x * (k->of.mean - (double)k->mean));
+  }
+  return LN_OK;
+}
+
+static ln_status backward_slice(const void *self, const ln_call *call) {
+  (void)self;
+  const sizes s = sizes_of(call);
+  const channel *k = call->shared;
+  const float *x = ln_x(call, 0), *dy = ln_dy(call, 0);
+  float *dx = ln_dx(call, 0);
+  for (int64_t n = 0; n < s.N; n++)
+    for (int64_t c = 0; c < s.C; c++) {
+      const float mean = k[c].mean, along_dy = k[c].along_dy;
+      const float along_x = k[c].along_x, along = k[c].along;
+      for (int64_t i = 0; i < s.pixels; i++)
+        dx[i] = along_dy * dy[i] + (along_x * (x[i] - mean) + along);
+      x += s.pixels, dy += s.pixels, dx += s.pixels;
+    }
   return LN_OK;
 }
 
 static const ln_kernel kernels[] = {
-  { .method = "planes",
-    .plan = planes_plan,
-    .forward = planes_forward,
-    .backward = planes_backward },
+  { .method = "parts",
+    .plan = plan_parts,
+    .forward = forward_slice,
+    .backward = backward_slice,
+    .per_sample = 1,
+    .activations = LN_ACCEPTS(LN_IS_RELU),
+    .forward_partial = forward_partial,
+    .forward_reduce = forward_reduce,
+    .backward_partial = backward_partial,
+    .backward_reduce = backward_reduce },
 };
 
 static const ln_layer layer = {
@@ -404,13 +381,10 @@ static const ln_layer layer = {
   .outputs = "y(N,num_features,H,W)",
   LN_OPTIONS(batch_norm2d, options),
   .traits = LN_IN_PLACE | LN_FORGETS_Y,
-  .is = LN_IS_BATCH_NORM,
   .params = params,
   .infer = infer,
   .forward = forward,
   .backward = backward,
   LN_KERNELS(kernels),
-  .normalise = normalise,
-  .normalise_backward = normalise_backward,
 };
 LN_PLUGIN("batch_norm2d", "1.0", &layer);
