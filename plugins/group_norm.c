@@ -196,8 +196,8 @@ static void weight_gradients(const sizes s, const ln_call *call) {
 
 static ln_status backward(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, &call->x[0]->shape);
-  if (ln_dx(call, 0)) input_gradient(s, call);
   if (ln_dw(call, 0) || ln_dw(call, 1)) weight_gradients(s, call);
+  if (ln_dx(call, 0)) input_gradient(s, call); /* may overwrite dy */
   return LN_OK;
 }
 
@@ -316,7 +316,7 @@ static const ln_layer layer = {
   .inputs = "x(N,num_channels,...)",
   .outputs = "y(N,num_channels,...)",
   LN_OPTIONS(group_norm, options),
-  .traits = LN_PER_SAMPLE | LN_FORGETS_Y,
+  .traits = LN_PER_SAMPLE | LN_IN_PLACE | LN_FORGETS_Y,
   .create = create,
   .params = params,
   .infer = infer,

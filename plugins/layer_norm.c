@@ -150,7 +150,7 @@ static void weight_gradients(const sizes s, const ln_call *call) {
 static ln_status backward(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, &call->x[0]->shape);
   if (ln_dw(call, 0) || ln_dw(call, 1)) weight_gradients(s, call);
-  if (ln_dx(call, 0)) input_gradient(s, call);
+  if (ln_dx(call, 0)) input_gradient(s, call); /* may overwrite dy */
   return LN_OK;
 }
 
@@ -230,7 +230,7 @@ static void rows_weight_gradients(const sizes s, const ln_call *call) {
 static ln_status rows_backward(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, &call->x[0]->shape);
   if (ln_dw(call, 0) || ln_dw(call, 1)) rows_weight_gradients(s, call);
-  if (ln_dx(call, 0)) rows_input_gradient(s, call);
+  if (ln_dx(call, 0)) rows_input_gradient(s, call); /* may overwrite dy */
   return LN_OK;
 }
 
@@ -252,7 +252,7 @@ static const ln_layer layer = {
   .inputs = "x(N,...,normalized_shape)",
   .outputs = "y(N,...,normalized_shape)",
   LN_OPTIONS(layer_norm, options),
-  .traits = LN_PER_SAMPLE | LN_FORGETS_Y,
+  .traits = LN_PER_SAMPLE | LN_IN_PLACE | LN_FORGETS_Y,
   .params = params,
   .infer = infer,
   .forward = forward,

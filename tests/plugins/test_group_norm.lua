@@ -89,6 +89,15 @@ function TestGroupNorm:test_gradients()
   end
 end
 
+-- Where nothing is kept for backward, y lies in x's memory.
+function TestGroupNorm:test_in_place()
+  with_each({ num_groups = 2 }, function(norm)
+    local net = nn.sequential { nn.tanh {}, norm, nn.tanh {} }
+    local x = random { 3, 4, 5, 2 }
+    helpers.assert_same(net:predict(x), net:forward(x))
+  end)
+end
+
 function TestGroupNorm:test_without_affine_there_are_no_parameters()
   lu.assertEquals(#nn.group_norm { num_groups = 1, num_channels = 3,
     affine = false }:parameters(), 0)

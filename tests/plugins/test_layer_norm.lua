@@ -92,6 +92,15 @@ function TestLayerNorm:test_gradients()
   end
 end
 
+-- Where nothing is kept for backward, y lies in x's memory.
+function TestLayerNorm:test_in_place()
+  with_each({ normalized_shape = { 4, 6 } }, function(norm)
+    local net = nn.sequential { nn.tanh {}, norm, nn.tanh {} }
+    local x = random { 3, 2, 4, 6 }
+    helpers.assert_same(net:predict(x), net:forward(x))
+  end)
+end
+
 function TestLayerNorm:test_without_affine_there_are_no_parameters()
   lu.assertEquals(#nn.layer_norm { normalized_shape = 3,
     elementwise_affine = false }:parameters(), 0)
