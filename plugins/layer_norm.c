@@ -191,22 +191,27 @@ static ln_status rows_forward(const void *self, const ln_call *call) {
   return LN_OK;
 }
 
+/* dx holds g = w * dy and becomes the gradient. */
+static void row_gradient(statistics of, int64_t count, const float *x,
+                         float *dx) {
+  ln_sums g = { 0, 0 };
+  ln_sums_add(&g, dx, x, of.mean, count);
+  const double D = (double)count, scale = of.scale;
+  const double along_x = -scale * scale * scale * g.vx / D;
+  const float mean = (float)of.mean, a = (float)scale, b = (float)along_x;
+  const float shift = (float)(-scale * g.v / D - along_x * (of.mean - mean));
+  for (int64_t i = 0; i < count; i++)
+    dx[i] = a * dx[i] + (b * (x[i] - mean) + shift);
+}
+
 static void rows_input_gradient(const sizes s, const ln_call *call) {
   const float *w = ln_w(call, 0), *x = ln_x(call, 0), *dy = ln_dy(call, 0);
   float *dx = ln_dx(call, 0);
   const statistics *of = call->saved;
 
   for (int64_t r = 0; r < s.R; r++, x += s.D, dy += s.D, dx += s.D) {
-    for (int64_t i = 0; i < s.D; i++) dx[i] = w ? w[i] * dy[i] : dy[i]; /* g */
-    ln_sums g = { 0, 0 };
-    ln_sums_add(&g, dx, x, of[r].mean, s.D);
-    const double scale = of[r].scale, D = (double)s.D;
-    const double along_x = -scale * scale * scale * g.vx / D;
-    const float a = (float)scale, b = (float)along_x, mean = (float)of[r].mean;
-    const float shift =
-        (float)(-scale * g.v / D - along_x * (of[r].mean - mean));
-    for (int64_t i = 0; i < s.D; i++)
-      dx[i] = a * dx[i] + (b * (x[i] - mean) + shift);
+    for (int64_t i = 0; i < s.D; i++) dx[i] = w ? w[i] * dy[i] : dy[i];
+    row_gradient(of[r], s.D, x, dx);
   }
 }
 
