@@ -1,10 +1,10 @@
 /* gelu.c - a number times the chance that a normal random number is smaller.
  *
- * Forward   y[i] = x[i] * p[i]         with p[i] = (1 + erf(x[i] / sqrt(2))) / 2
- *           approximate = "tanh": p[i] = (1 + tanh(u(x[i]))) / 2
- *                                 u(x) = sqrt(2/pi) * (x + 0.044715 * x^3)
- * Backward  dx[i] = dy[i] * (p[i] + x[i] * p'[i])
- *           p' = exp(-x^2 / 2) / sqrt(2 pi), the normal density
+ * Forward   y[i] = x[i] * p(x[i])      with p(x) = (1 + erf(x / sqrt(2))) / 2
+ *           approximate = "tanh": p(x) = (1 + tanh(u)) / 2
+ *                                 u = sqrt(2/pi) * (x + 0.044715 * x^3)
+ * Backward  dx[i] = dy[i] * (p(x[i]) + x[i] * p'(x[i]))
+ *           p'(x) = exp(-x^2 / 2) / sqrt(2 pi), the normal density
  *           approximate = "tanh": p' = 2 * p * (1 - p) * u'
  * Shapes    y as x, any rank
  * Source    Hendrycks, Gimpel, "Gaussian error linear units", 2016
