@@ -11,6 +11,8 @@
  */
 #include <math.h>
 
+#include <lunet/kernels/each_isa.h>
+#include <lunet/kernels/functions.h>
 #include <lunet/plugin.h>
 
 typedef struct elu {
@@ -40,6 +42,43 @@ static ln_status backward(const void *self, const ln_call *call) {
   return LN_OK;
 }
 
+/* ---- method "vector" ----------------------------------------------------- */
+
+/* Up to 16 numbers a step: exp and expm1 without branches and calls, with an
+ * error of at most 2 ulp, computed on both sides and used where x <= 0. */
+
+LN_INLINE ln_status vector_forward(const void *self, const ln_call *call) {
+  const float alpha = ((const elu *)self)->alpha;
+  const int64_t count = call->x[0]->count;
+  const float *x = ln_x(call, 0);
+  float *y = ln_y(call, 0);
+  LN_INDEPENDENT
+  for (int64_t i = 0; i < count; i++) {
+    const float below = alpha * ln_expm1(x[i]);
+    y[i] = x[i] > 0 ? x[i] : below;
+  }
+  return LN_OK;
+}
+
+LN_INLINE ln_status vector_backward(const void *self, const ln_call *call) {
+  const float alpha = ((const elu *)self)->alpha;
+  const int64_t count = call->x[0]->count;
+  const float *x = ln_x(call, 0), *dy = ln_dy(call, 0);
+  float *dx = ln_dx(call, 0);
+  LN_INDEPENDENT
+  for (int64_t i = 0; i < count; i++) {
+    const float below = dy[i] * alpha * ln_exp(x[i]);
+    dx[i] = x[i] > 0 ? dy[i] : below;
+  }
+  return LN_OK;
+}
+LN_EACH_ISA(vector_forward)
+LN_EACH_ISA(vector_backward)
+
+static const ln_kernel kernels[] = {
+  LN_EACH_ISA_ROWS("vector", vector_forward, vector_backward),
+};
+
 static const ln_layer layer = {
   LN_LAYER,
   .name = "elu",
@@ -50,5 +89,6 @@ static const ln_layer layer = {
   .traits = LN_PER_SAMPLE | LN_FORGETS_Y | LN_NONSMOOTH,
   .forward = forward,
   .backward = backward,
+  LN_KERNELS(kernels),
 };
 LN_PLUGIN("elu", "1.0", &layer);

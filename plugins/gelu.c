@@ -16,6 +16,8 @@
  */
 #include <math.h>
 
+#include <lunet/kernels/each_isa.h>
+#include <lunet/kernels/functions.h>
 #include <lunet/plugin.h>
 
 typedef struct gelu {
@@ -82,6 +84,61 @@ static ln_status backward(const void *self, const ln_call *call) {
   return LN_OK;
 }
 
+/* ---- method "vector" ----------------------------------------------------- */
+
+/* Up to 16 numbers a step: the functions of lunet/kernels/functions.h have no
+ * branches and no calls. The chances are at most 7 ulp off. */
+
+LN_INLINE float fast_slope(float x) {
+  return ln_normal_chance(x) + x * ln_normal_density(x);
+}
+
+LN_INLINE float fast_chance_by_tanh(float x) {
+  return ln_sigmoid(2 * root_2_over_pi * (x + 0.044715f * x * x * x));
+}
+
+LN_INLINE float fast_slope_by_tanh(float x) {
+  const float p = fast_chance_by_tanh(x);
+  const float spread = 2 * p * (1 - p);
+  const float du = root_2_over_pi * (1 + 3 * 0.044715f * x * x);
+  return spread == 0 ? p : p + x * spread * du;
+}
+
+LN_INLINE ln_status vector_forward(const void *self, const ln_call *call) {
+  const int64_t count = call->x[0]->count;
+  const float *x = ln_x(call, 0);
+  float *y = ln_y(call, 0);
+  if (((const gelu *)self)->approximate == NONE) {
+    LN_INDEPENDENT
+    for (int64_t i = 0; i < count; i++) y[i] = x[i] * ln_normal_chance(x[i]);
+  } else {
+    LN_INDEPENDENT
+    for (int64_t i = 0; i < count; i++) y[i] = x[i] * fast_chance_by_tanh(x[i]);
+  }
+  return LN_OK;
+}
+
+LN_INLINE ln_status vector_backward(const void *self, const ln_call *call) {
+  const int64_t count = call->x[0]->count;
+  const float *x = ln_x(call, 0), *dy = ln_dy(call, 0);
+  float *dx = ln_dx(call, 0);
+  if (((const gelu *)self)->approximate == NONE) {
+    LN_INDEPENDENT
+    for (int64_t i = 0; i < count; i++) dx[i] = dy[i] * fast_slope(x[i]);
+  } else {
+    LN_INDEPENDENT
+    for (int64_t i = 0; i < count; i++)
+      dx[i] = dy[i] * fast_slope_by_tanh(x[i]);
+  }
+  return LN_OK;
+}
+LN_EACH_ISA(vector_forward)
+LN_EACH_ISA(vector_backward)
+
+static const ln_kernel kernels[] = {
+  LN_EACH_ISA_ROWS("vector", vector_forward, vector_backward),
+};
+
 static const ln_layer layer = {
   LN_LAYER,
   .name = "gelu",
@@ -92,5 +149,6 @@ static const ln_layer layer = {
   .traits = LN_PER_SAMPLE | LN_FORGETS_Y,
   .forward = forward,
   .backward = backward,
+  LN_KERNELS(kernels),
 };
 LN_PLUGIN("gelu", "1.0", &layer);

@@ -6,6 +6,7 @@
  * Shapes    x1, x2 and y alike, any rank
  * Source    Hochreiter, Schmidhuber, "Long short-term memory", 1997, for gates
  */
+#include <lunet/kernels/each_isa.h>
 #include <lunet/plugin.h>
 
 static ln_status infer(const void *self, ln_infer *io) {
@@ -14,7 +15,7 @@ static ln_status infer(const void *self, ln_infer *io) {
   return LN_OK;
 }
 
-static ln_status forward(const void *self, const ln_call *call) {
+LN_INLINE ln_status forward(const void *self, const ln_call *call) {
   (void)self;
   const float *x1 = ln_x(call, 0), *x2 = ln_x(call, 1);
   float *y = ln_y(call, 0);
@@ -23,12 +24,12 @@ static ln_status forward(const void *self, const ln_call *call) {
 }
 
 /* The gradient of one factor is dy times the other one. */
-static void factor_gradient(int64_t count, const float *dy, const float *other,
-                            float *dx) {
+LN_INLINE void factor_gradient(int64_t count, const float *dy,
+                               const float *other, float *dx) {
   for (int64_t i = 0; i < count; i++) dx[i] = dy[i] * other[i];
 }
 
-static ln_status backward(const void *self, const ln_call *call) {
+LN_INLINE ln_status backward(const void *self, const ln_call *call) {
   (void)self;
   const int64_t count = call->dy[0]->count;
   const float *x1 = ln_x(call, 0), *x2 = ln_x(call, 1), *dy = ln_dy(call, 0);
@@ -36,6 +37,18 @@ static ln_status backward(const void *self, const ln_call *call) {
   if (ln_dx(call, 1)) factor_gradient(count, dy, x1, ln_dx(call, 1));
   return LN_OK;
 }
+
+/* ---- method "vector" ----------------------------------------------------- */
+
+/* The loops above, compiled once for each instruction set: up to 16 numbers a
+ * step. */
+
+LN_EACH_ISA(forward)
+LN_EACH_ISA(backward)
+
+static const ln_kernel kernels[] = {
+  LN_EACH_ISA_ROWS("vector", forward, backward),
+};
 
 static const ln_layer layer = {
   LN_LAYER,
@@ -50,5 +63,6 @@ static const ln_layer layer = {
   .infer = infer,
   .forward = forward,
   .backward = backward,
+  LN_KERNELS(kernels),
 };
 LN_PLUGIN("mul", "1.0", &layer);
