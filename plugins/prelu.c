@@ -113,22 +113,34 @@ static ln_status backward(const void *self, const ln_call *call) {
 /* ---- method "vector" ----------------------------------------------------- */
 
 /* The loops above, compiled once for each instruction set: up to 16 numbers a
- * step. So that the sum does not wait for each addition, it is carried as 16
- * partial sums, which are added in their order. */
+ * step. The terms of a sum are written down block by block, so that no step
+ * waits for a comparison, and added to 16 partial sums, so that none waits for
+ * the addition before. */
 
-enum { LANES = 16 };
+enum { BLOCK = 256, LANES = 16 };
+
+LN_INLINE double sum_of_block(const float *term, int64_t count) {
+  double sums[LANES] = { 0 }, total = 0;
+  int64_t i = 0;
+  for (; i + LANES <= count; i += LANES)
+    for (int lane = 0; lane < LANES; lane++) sums[lane] += term[i + lane];
+  for (; i < count; i++) total += term[i];
+  for (int lane = 0; lane < LANES; lane++) total += sums[lane];
+  return total;
+}
 
 LN_INLINE double vector_sum_below(const float *dy, const float *x,
                                   int64_t length) {
-  double sums[LANES] = { 0 };
-  int64_t i = 0;
-  for (; i + LANES <= length; i += LANES)
-    for (int lane = 0; lane < LANES; lane++) {
-      const double term = (double)dy[i + lane] * x[i + lane];
-      sums[lane] += x[i + lane] > 0 ? 0 : term;
+  double sum = 0;
+  for (int64_t begin = 0; begin < length; begin += BLOCK) {
+    const int64_t count = length - begin < BLOCK ? length - begin : BLOCK;
+    float terms[BLOCK];
+    for (int64_t i = 0; i < count; i++) {
+      const float term = dy[begin + i] * x[begin + i];
+      terms[i] = x[begin + i] > 0 ? 0 : term;
     }
-  double sum = sum_below(dy + i, x + i, length - i);
-  for (int lane = 0; lane < LANES; lane++) sum += sums[lane];
+    sum += sum_of_block(terms, count);
+  }
   return sum;
 }
 
