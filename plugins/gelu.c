@@ -56,9 +56,8 @@ static float chance_by_tanh(float x) {
   return 1 / (1 + expf(-2 * u));
 }
 
-/* Far out p is 0 or 1, and p' is 0, however large u' is. */
-static float slope_by_tanh(float x) {
-  const float p = chance_by_tanh(x);
+/* From x and its p. Far out p is 0 or 1, and p' is 0, however large u' is. */
+LN_INLINE float slope_by_tanh(float x, float p) {
   const float spread = 2 * p * (1 - p);
   const float du = root_2_over_pi * (1 + 3 * 0.044715f * x * x);
   return spread == 0 ? p : p + x * spread * du;
@@ -80,7 +79,8 @@ static ln_status backward(const void *self, const ln_call *call) {
   const float *x = ln_x(call, 0), *dy = ln_dy(call, 0);
   float *dx = ln_dx(call, 0);
   for (int64_t i = 0; i < call->x[0]->count; i++)
-    dx[i] = dy[i] * (exact ? slope(x[i]) : slope_by_tanh(x[i]));
+    dx[i] = dy[i] *
+            (exact ? slope(x[i]) : slope_by_tanh(x[i], chance_by_tanh(x[i])));
   return LN_OK;
 }
 
@@ -95,13 +95,6 @@ LN_INLINE float fast_slope(float x) {
 
 LN_INLINE float fast_chance_by_tanh(float x) {
   return ln_sigmoid(2 * root_2_over_pi * (x + 0.044715f * x * x * x));
-}
-
-LN_INLINE float fast_slope_by_tanh(float x) {
-  const float p = fast_chance_by_tanh(x);
-  const float spread = 2 * p * (1 - p);
-  const float du = root_2_over_pi * (1 + 3 * 0.044715f * x * x);
-  return spread == 0 ? p : p + x * spread * du;
 }
 
 LN_INLINE ln_status vector_forward(const void *self, const ln_call *call) {
@@ -128,10 +121,11 @@ LN_INLINE ln_status vector_backward(const void *self, const ln_call *call) {
   } else {
     LN_INDEPENDENT
     for (int64_t i = 0; i < count; i++)
-      dx[i] = dy[i] * fast_slope_by_tanh(x[i]);
+      dx[i] = dy[i] * slope_by_tanh(x[i], fast_chance_by_tanh(x[i]));
   }
   return LN_OK;
 }
+
 LN_EACH_ISA(vector_forward)
 LN_EACH_ISA(vector_backward)
 

@@ -161,6 +161,7 @@ LN_INLINE ln_status vector_backward(const void *self, const ln_call *call) {
   if (ln_dw(call, 0)) vector_weight_gradient(s, call);
   return LN_OK;
 }
+
 LN_EACH_ISA(forward)
 LN_EACH_ISA(vector_backward)
 

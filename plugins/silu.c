@@ -65,6 +65,7 @@ LN_INLINE ln_status vector_backward(const void *self, const ln_call *call) {
   }
   return LN_OK;
 }
+
 LN_EACH_ISA(vector_forward)
 LN_EACH_ISA(vector_backward)
 

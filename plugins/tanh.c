@@ -53,6 +53,7 @@ LN_INLINE ln_status vector_backward(const void *self, const ln_call *call) {
   for (int64_t i = 0; i < count; i++) dx[i] = dy[i] * (1 - y[i] * y[i]);
   return LN_OK;
 }
+
 LN_EACH_ISA(vector_forward)
 LN_EACH_ISA(vector_backward)
 
