@@ -87,7 +87,7 @@ static const ln_layer layer = {
   .formula = "y = x > 0 ? x : alpha * (exp(x) - 1)",
   .example = "nn.elu{ alpha = 0.5 }:forward(lunet.tensor{ -1, 0, 2 })",
   LN_OPTIONS(elu, options),
-  .traits = LN_PER_SAMPLE | LN_FORGETS_Y | LN_NONSMOOTH,
+  .traits = LN_PER_SAMPLE | LN_IN_PLACE | LN_FORGETS_Y | LN_NONSMOOTH,
   .forward = forward,
   .backward = backward,
   LN_KERNELS(kernels),

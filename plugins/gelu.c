@@ -140,7 +140,7 @@ static const ln_layer layer = {
   .formula = "y = x * (1 + erf(x / sqrt(2))) / 2",
   .example = "nn.gelu{}:forward(lunet.tensor{ -1, 0, 2 })",
   LN_OPTIONS(gelu, options),
-  .traits = LN_PER_SAMPLE | LN_FORGETS_Y,
+  .traits = LN_PER_SAMPLE | LN_IN_PLACE | LN_FORGETS_Y,
   .forward = forward,
   .backward = backward,
   LN_KERNELS(kernels),

@@ -79,7 +79,7 @@ static const ln_layer layer = {
   .brief = "a number times its own sigmoid: a smooth rectifier",
   .formula = "y = x / (1 + exp(-x))",
   .example = "nn.silu{}:forward(lunet.tensor{ -1, 0, 2 })",
-  .traits = LN_PER_SAMPLE | LN_FORGETS_Y,
+  .traits = LN_PER_SAMPLE | LN_IN_PLACE | LN_FORGETS_Y,
   .forward = forward,
   .backward = backward,
   LN_KERNELS(kernels),

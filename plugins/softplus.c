@@ -105,7 +105,7 @@ static const ln_layer layer = {
   .formula = "y = log(1 + exp(beta * x)) / beta",
   .example = "nn.softplus{ beta = 2 }:forward(lunet.tensor{ -1, 0, 2 })",
   LN_OPTIONS(softplus, options),
-  .traits = LN_PER_SAMPLE | LN_FORGETS_Y | LN_NONSMOOTH,
+  .traits = LN_PER_SAMPLE | LN_IN_PLACE | LN_FORGETS_Y | LN_NONSMOOTH,
   .create = create,
   .forward = forward,
   .backward = backward,

@@ -65,6 +65,15 @@ function TestVectorMethods:test_in_place()
   end
 end
 
+-- In evaluation nobody wants x again, so more layers do so.
+function TestVectorMethods:test_in_place_in_evaluation()
+  for word in pairs(layers) do
+    local x, layer = gradcheck.random { 3, 50 }, nn[word] {}
+    local net = nn.sequential { nn[word] {}, nn[word] {} }
+    helpers.assert_same(net:predict(x), layer:forward(layer:forward(x)))
+  end
+end
+
 -- ---- the layers' own tests -------------------------------------------------
 
 local program = (os.getenv("LUNET_BUILD") or "build") .. "/lunet"
