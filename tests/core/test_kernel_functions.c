@@ -17,19 +17,19 @@ static double distance(double exact, float got) {
   return fabs((double)got - exact) / ldexp(1, exponent - 24);
 }
 
-/* A loop that leaves out all but one of `step` floats meets all exponents and
- * signs, the infinities at multiples of 2^23 excepted. */
-enum { STEP = 4099 };
+/* One float in so many; an odd number, so that all exponents and signs come by
+ * with ever other digits. */
+enum { STEP = 16411 };
 
-#define CHECK_ERROR(function, reference, bound)                                \
-  do {                                                                         \
-    for (uint64_t bits = 0; bits < (uint64_t)1 << 32; bits += STEP) {          \
-      const float x = ln_of_bits_((uint32_t)bits);                             \
-      const double off = distance(reference((double)x), function(x));          \
-      ck_assert_msg(off <= bound, #function "(%a) is %a, %g ulp off",          \
-                    (double)x, (double)function(x), off);                      \
-    }                                                                          \
-  } while (0)
+static void check_error(const char *name, float (*function)(float),
+                        double (*reference)(double), double bound) {
+  for (uint64_t bits = 0; bits < (uint64_t)1 << 32; bits += STEP) {
+    const float x = ln_of_bits_((uint32_t)bits), y = function(x);
+    const double off = distance(reference((double)x), y);
+    if (off > bound)
+      ck_abort_msg("%s(%a) is %a, %g ulp off", name, (double)x, (double)y, off);
+  }
+}
 
 static double expm1_to_88(double x) {
   return x > 88 ? INFINITY : expm1(x);
@@ -48,13 +48,13 @@ static double normal_density(double x) {
 }
 
 START_TEST(errors_stay_below_the_stated_bounds) {
-  CHECK_ERROR(ln_exp, exp, 1.5);
-  CHECK_ERROR(ln_expm1, expm1_to_88, 2);
-  CHECK_ERROR(ln_tanh, tanh, 2.5);
-  CHECK_ERROR(ln_sigmoid, sigmoid, 2.5);
-  CHECK_ERROR(ln_softplus, softplus, 3);
-  CHECK_ERROR(ln_normal_chance, normal_chance, 7);
-  CHECK_ERROR(ln_normal_density, normal_density, 2.5);
+  check_error("ln_exp", ln_exp, exp, 1.5);
+  check_error("ln_expm1", ln_expm1, expm1_to_88, 2);
+  check_error("ln_tanh", ln_tanh, tanh, 2.5);
+  check_error("ln_sigmoid", ln_sigmoid, sigmoid, 2.5);
+  check_error("ln_softplus", ln_softplus, softplus, 3);
+  check_error("ln_normal_chance", ln_normal_chance, normal_chance, 7);
+  check_error("ln_normal_density", ln_normal_density, normal_density, 2.5);
 }
 END_TEST
 
