@@ -1,4 +1,4 @@
-/* program.c - the program `lunet`: scripts, -e and the prompt.
+/* program.c - the program `lunet`: scripts, -e, the prompt, and commands.
  *
  * It is Lua's own program in all that a user of `lua` would expect, and finds
  * Lunet's Lua half by itself: beside the build folder, or where it was
@@ -18,12 +18,20 @@
 
 static const char usage[] =
     "usage: lunet [options] [FILE.lua [arguments]]\n"
+    "       lunet COMMAND [arguments]\n"
     "\n"
     "  lunet                  a prompt (or the script on standard input)\n"
     "  lunet FILE.lua ...     run a script; - is standard input\n"
     "  -e CODE                run CODE; lunet, nn, optim and data are there\n"
     "  -i                     a prompt, after what else was asked for\n"
-    "  --help, --version\n";
+    "  --help, --version\n"
+    "\n"
+    "Commands for authors of layers; each has a --help of its own:\n"
+    "  new-plugin NAME        a layer that works, to be made your own\n"
+    "  build-plugin FILE.c    compile a layer\n";
+
+/* Each is scripts/lunet/commands/<word>.lua, with _ for -. */
+static const char *const commands[] = { "build-plugin", "new-plugin", NULL };
 
 enum { EXIT_USAGE = 2 };
 
@@ -222,23 +230,33 @@ static bool run(lua_State *L, int argc, char **argv, const request *r) {
 
 /* ---- Lua with Lunet in it ------------------------------------------------ */
 
+/* Pushes the folder if Lunet's scripts are in it. */
+static bool push_if_scripts(lua_State *L, const char *beside,
+                            const char *path) {
+  char folder[PATH_MAX];
+  lua_pushfstring(L, "%s/%s", beside, path);
+  const bool found = realpath(lua_tostring(L, -1), folder) != NULL;
+  lua_pop(L, 1);
+  if (!found) return false;
+  lua_pushfstring(L, "%s/lunet/init.lua", folder);
+  const bool is_ours = access(lua_tostring(L, -1), R_OK) == 0;
+  lua_pop(L, 1);
+  if (is_ours) lua_pushstring(L, folder);
+  return is_ours;
+}
+
 /* Pushes the folder of Lunet's scripts: ../scripts, seen from the program in
- * its build folder, else where they were installed. */
+ * its build folder; ../share/lunet, where it was installed, also if all of it
+ * was moved since; else where they were to be installed. */
 static void push_script_folder(lua_State *L) {
-  char program[PATH_MAX], folder[PATH_MAX];
+  char program[PATH_MAX];
   const ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
   if (n > 0) {
     program[n] = 0;
-    lua_pushfstring(L, "%s/../scripts", dirname(program));
-    const char *found = realpath(lua_tostring(L, -1), folder);
-    lua_pop(L, 1);
-    lua_pushfstring(L, "%s/lunet/init.lua", found ? found : "");
-    const bool is_ours = found && access(lua_tostring(L, -1), R_OK) == 0;
-    lua_pop(L, 1);
-    if (is_ours) {
-      lua_pushstring(L, found);
+    const char *beside = dirname(program);
+    if (push_if_scripts(L, beside, "../scripts") ||
+        push_if_scripts(L, beside, "../share/lunet"))
       return;
-    }
   }
   lua_pushliteral(L, LN_SCRIPT_FOLDER);
 }
@@ -257,11 +275,37 @@ static void add_lunet(lua_State *L) {
   lua_settop(L, 0);
 }
 
+/* ---- commands ------------------------------------------------------------ */
+
+static bool is_command(const char *word) {
+  for (int i = 0; commands[i]; i++)
+    if (strcmp(word, commands[i]) == 0) return true;
+  return false;
+}
+
+/* Pushes what `require` gives for the module. */
+static bool push_module(lua_State *L, const char *name) {
+  lua_getglobal(L, "require");
+  lua_pushstring(L, name);
+  return report(L, lua_pcall(L, 1, 1, 0));
+}
+
+/* The module's function gets the list of arguments and gives the status. */
+static int run_command(lua_State *L, const char *word) {
+  luaL_gsub(L, word, "-", "_");
+  lua_pushfstring(L, "lunet.commands.%s", lua_tostring(L, -1));
+  if (!push_module(L, "lunet") || !push_module(L, lua_tostring(L, -2)))
+    return EXIT_FAILURE;
+  lua_getglobal(L, "arg");
+  if (!report(L, call(L, 1, 1, false))) return EXIT_FAILURE;
+  return (int)lua_tointeger(L, -1);
+}
+
 typedef struct command_line {
   int argc;
   char **argv;
   const request *asked;
-  bool succeeded;
+  int status;
 } command_line;
 
 static int protected_main(lua_State *L) {
@@ -269,13 +313,17 @@ static int protected_main(lua_State *L) {
   luaL_checkversion(L);
   luaL_openlibs(L);
   add_lunet(L);
-  set_arg(L, c->argc, c->argv, c->asked->script);
-  c->succeeded = run(L, c->argc, c->argv, c->asked);
+  const int script = c->asked->script;
+  set_arg(L, c->argc, c->argv, script);
+  if (script < c->argc && is_command(c->argv[script]))
+    c->status = run_command(L, c->argv[script]);
+  else if (run(L, c->argc, c->argv, c->asked))
+    c->status = EXIT_SUCCESS;
   return 0;
 }
 
 static int run_lua(int argc, char **argv, const request *asked) {
-  command_line c = { argc, argv, asked, false };
+  command_line c = { argc, argv, asked, EXIT_FAILURE };
   lua_State *L = luaL_newstate();
   if (!L) {
     fputs("lunet: out of memory\n", stderr);
@@ -283,9 +331,9 @@ static int run_lua(int argc, char **argv, const request *asked) {
   }
   lua_pushcfunction(L, protected_main);
   lua_pushlightuserdata(L, &c);
-  const bool fine = report(L, lua_pcall(L, 1, 0, 0)) && c.succeeded;
+  if (!report(L, lua_pcall(L, 1, 0, 0))) c.status = EXIT_FAILURE;
   lua_close(L);
-  return fine ? EXIT_SUCCESS : EXIT_FAILURE;
+  return c.status;
 }
 
 int main(int argc, char **argv) {
