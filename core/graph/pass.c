@@ -257,7 +257,7 @@ static ln_status call_layer(const ln_pass_run *run, int64_t node,
                    .inference = &run->plan->nodes[node].inference };
   r.call = (ln_call){ .struct_size = sizeof(ln_call),
                       .training = trains(run, node),
-                      .host = &i->host,
+                      .host = i->host,
                       .step = run->predict ? i->step : run->net->steps[node],
                       .first_item = s->first,
                       .batch_items = run->plan->items,

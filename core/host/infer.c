@@ -47,7 +47,7 @@ static void begin(ln_inferring *in, ln_instance *i, const ln_shape *x,
   in->io = (ln_infer){ .struct_size = sizeof(ln_infer),
                        .n_x = (int32_t)n_x,
                        .n_y = r->n_y,
-                       .host = &i->host,
+                       .host = i->host,
                        .x = x,
                        .y = y };
 }
@@ -151,7 +151,8 @@ static ln_status unsuited(const ln_instance *i, const char *method) {
 static bool is_wanted(const ln_instance *i, const ln_kernel *k,
                       const char *method) {
   bool named = k->method && !strcmp(k->method, method);
-  return (named || !strcmp(method, "auto")) && (k->isa & i->host.cpu) == k->isa;
+  return (named || !strcmp(method, "auto")) &&
+         (k->isa & i->host->cpu) == k->isa;
 }
 
 static ln_status choose(const choice *c, ln_inference *r) {
@@ -217,6 +218,12 @@ static ln_status slice_shapes(choice *c, int64_t items) {
   return LN_OK;
 }
 
+/* For a reload, which has to try the same. */
+static void keep_shapes(ln_instance *i, const ln_shape *x, int64_t n_x) {
+  i->n_x = n_x <= LN_MAX_PORTS ? n_x : 0;
+  for (int64_t k = 0; k < i->n_x; k++) i->x[k] = x[k];
+}
+
 ln_status ln_instance_infer(ln_instance *i, const ln_shape *x, int64_t n_x,
                             int64_t slice_items, ln_inference *out) {
   *out = (ln_inference){ .n_y = i->known->outputs.n_ports };
@@ -225,7 +232,10 @@ ln_status ln_instance_infer(ln_instance *i, const ln_shape *x, int64_t n_x,
   if (!s) s = infer_shapes(&c, out);
   if (!s) s = choose(&c, out);
   ln_free(c.slice_x);
-  if (s) ln_inference_free(out);
+  if (s)
+    ln_inference_free(out);
+  else if (x != i->x)
+    keep_shapes(i, x, n_x);
   return s;
 }
 

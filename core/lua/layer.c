@@ -198,6 +198,62 @@ static int plugins_load(lua_State *L) {
   return 2;
 }
 
+/* core.plugins_reload(file, origin) -> name, version of the plugin, and how
+ * many layers go on with its code; or nil and the reason */
+static int plugins_reload(lua_State *L) {
+  const ln_plugin *p = NULL;
+  int64_t n = 0;
+  const char *file = ln_lua_check_text(L, 1, "plugins.reload", "file");
+  const char *origin = ln_lua_check_text(L, 2, "plugins.reload", "origin");
+  if (ln_plugins_reload(file, origin, &p, &n)) {
+    lua_pushnil(L);
+    lua_pushstring(L, ln_error());
+    return 2;
+  }
+  lua_pushstring(L, p->name);
+  lua_pushstring(L, p->version);
+  lua_pushinteger(L, n);
+  return 3;
+}
+
+static void push_living(lua_State *L, const ln_instance *i) {
+  lua_createtable(L, 0, 3);
+  set_text(L, "word", ln_instance_layer(i)->name);
+  lua_newtable(L);
+  ln_lua_check(L, ln_instance_options(i, add_option, L));
+  lua_setfield(L, -2, "options");
+  lua_newtable(L);
+  const ln_shape *x;
+  for (int64_t k = 0; (x = ln_instance_input_shape(i, k)); k++) {
+    ln_lua_push_shape(L, x);
+    lua_rawseti(L, -2, k + 1);
+  }
+  lua_setfield(L, -2, "shapes");
+}
+
+/* core.living_layers() -> list of { word, options, shapes = those of the latest
+ * inputs } */
+static int living_layers(lua_State *L) {
+  lua_newtable(L);
+  lua_Integer n = 0;
+  for (const ln_instance *i = ln_instances(); i; i = ln_instance_next(i)) {
+    push_living(L, i);
+    lua_rawseti(L, -2, ++n);
+  }
+  return 1;
+}
+
+/* layer:traits() -> { random = true, ... }: what a test of it must know */
+static int traits(lua_State *L) {
+  const ln_layer *l = ln_instance_layer(self(L));
+  lua_newtable(L);
+  lua_pushboolean(L, (l->traits & LN_NONSMOOTH) != 0);
+  lua_setfield(L, -2, "nonsmooth");
+  lua_pushboolean(L, (l->traits & LN_RANDOM) != 0);
+  lua_setfield(L, -2, "random");
+  return 1;
+}
+
 /* core.layer_exists(word): true, or an error that says where was searched */
 static int layer_exists(lua_State *L) {
   const ln_layer *l = NULL;
@@ -206,28 +262,30 @@ static int layer_exists(lua_State *L) {
   return 1;
 }
 
+/* core.layer_path(word) -> the file of a loaded word, nil: it is not loaded */
+static int layer_path(lua_State *L) {
+  lua_pushstring(L, ln_plugins_path(ln_lua_check_text(L, 1, "nn", "layer")));
+  return 1;
+}
+
 void ln_lua_open_layer(lua_State *L) {
   static const luaL_Reg functions[] = { { "layer", new_layer },
                                         { "layer_exists", layer_exists },
+                                        { "layer_path", layer_path },
                                         { "plugins_list", plugins_list },
                                         { "plugins_load", plugins_load },
+                                        { "plugins_reload", plugins_reload },
+                                        { "living_layers", living_layers },
                                         { NULL, NULL } };
   static const luaL_Reg methods[] = {
-    { "is_complete", is_complete },
-    { "is_loss", is_loss },
-    { "tensors", tensors },
-    { "options", options },
-    { "training", training },
-    { "set_training", set_training },
-    { "set_frozen", set_frozen },
-    { "step", step },
-    { "set_step", set_step },
-    { "zero_grad", zero_grad },
-    { "set_method", set_method },
-    { "n_outputs", n_outputs },
-    { "random_user", random_user },
-    { "set_random_user", set_random_user },
-    { NULL, NULL },
+    { "is_complete", is_complete }, { "is_loss", is_loss },
+    { "tensors", tensors },         { "options", options },
+    { "training", training },       { "set_training", set_training },
+    { "set_frozen", set_frozen },   { "step", step },
+    { "set_step", set_step },       { "zero_grad", zero_grad },
+    { "set_method", set_method },   { "n_outputs", n_outputs },
+    { "random_user", random_user }, { "set_random_user", set_random_user },
+    { "traits", traits },           { NULL, NULL },
   };
   static const luaL_Reg none[] = { { NULL, NULL } };
   ln_lua_new_class(L, class, methods, none);

@@ -1,9 +1,11 @@
 /* system.c - what the Lua half needs of the system beyond Lua's own library:
- * a clock, the names in a folder, and whether a terminal listens. */
+ * a clock, files and folders, and whether a terminal listens. */
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,6 +22,26 @@ static int read_clock(lua_State *L) {
 /* core.is_terminal(): does standard output go to one? */
 static int is_terminal(lua_State *L) {
   lua_pushboolean(L, isatty(STDOUT_FILENO));
+  return 1;
+}
+
+/* core.file_stamp(path) -> a text that is another one once the file has been
+ * written to or replaced; nil: there is no such file */
+static int file_stamp(lua_State *L) {
+  struct stat s;
+  if (stat(ln_lua_check_text(L, 1, "core.file_stamp", "path"), &s)) return 0;
+  lua_pushfstring(L, "%I.%I %I %I", (lua_Integer)s.st_mtim.tv_sec,
+                  (lua_Integer)s.st_mtim.tv_nsec, (lua_Integer)s.st_size,
+                  (lua_Integer)s.st_ino);
+  return 1;
+}
+
+/* core.program() -> the path of the program that runs */
+static int program(lua_State *L) {
+  char path[PATH_MAX];
+  const ssize_t n = readlink("/proc/self/exe", path, sizeof path);
+  if (n <= 0) return ln_lua_fail(L, "/proc/self/exe: %s", strerror(errno));
+  lua_pushlstring(L, path, (size_t)n);
   return 1;
 }
 
@@ -77,9 +99,10 @@ static int list_folder(lua_State *L) {
 }
 
 void ln_lua_open_system(lua_State *L) {
-  static const luaL_Reg functions[] = { { "clock", read_clock },
-                                        { "is_terminal", is_terminal },
-                                        { "list_folder", list_folder },
-                                        { NULL, NULL } };
+  static const luaL_Reg functions[] = {
+    { "clock", read_clock },        { "is_terminal", is_terminal },
+    { "list_folder", list_folder }, { "file_stamp", file_stamp },
+    { "program", program },         { NULL, NULL }
+  };
   luaL_setfuncs(L, functions, 0);
 }

@@ -163,7 +163,12 @@ ln_status ln_instance_new(const char *word, const char *name,
                           ln_instance **out);
 ln_instance *ln_instance_retain(ln_instance *);
 void ln_instance_release(ln_instance *);
+/* All that live: the first, and the one after it; NULL: no more. */
+ln_instance *ln_instances(void);
+ln_instance *ln_instance_next(const ln_instance *);
 const ln_layer *ln_instance_layer(const ln_instance *);
+/* Of the latest inputs; NULL: there were none, or fewer. */
+const ln_shape *ln_instance_input_shape(const ln_instance *, int64_t i);
 int ln_instance_n_outputs(const ln_instance *);
 const char *ln_instance_name(const ln_instance *);
 /* All options known, so that parameters exist? */
@@ -196,8 +201,18 @@ ln_status ln_set_method(const char *method);
 
 /* Loads a file and returns its plugin; its words win over the search path. */
 ln_status ln_plugins_load(const char *path, const ln_plugin **out);
+/* Other code for words that are in use: opens a private copy of `file` and
+ * re-creates every living layer of its words from options and tensors; weights
+ * and gradients stay the very tensors they were. Where names or shapes would
+ * change, and on any other failure, all stays as it was. Words that are not
+ * loaded yet are loaded. `origin` is what lists call its path: a source, or
+ * `file` itself. *n: layers re-created. */
+ln_status ln_plugins_reload(const char *file, const char *origin,
+                            const ln_plugin **out, int64_t *n);
 /* Finds a layer by its word, loading its plugin at the first use. */
 ln_status ln_plugins_find(const char *word, const ln_layer **out);
+/* The file of a loaded word; NULL: it is not loaded. */
+const char *ln_plugins_path(const char *word);
 /* All that the search path offers. `each` gets layer NULL and the reason for
  * a file that was refused. */
 ln_status ln_plugins_list(void (*each)(void *arg, const char *path,

@@ -63,8 +63,9 @@ end
 -- The files to write: a list of { path, text }.
 local function fill(folder, kind, name)
   local files = {}
-  for _, pattern in ipairs { kind .. "/my_layer.c", kind .. "/test_my_layer.lua",
-                             kind .. "/my_layer.md", "README.my_layer.md" } do
+  for _, pattern in ipairs { kind .. "/my_layer.c", kind .. "/my_layer.md",
+                             kind .. "/test_my_layer.lua",
+                             "README.my_layer.md" } do
     local text = read(folder .. "/" .. pattern):gsub("my_layer", name)
     local path = pattern:match("[^/]+$"):gsub("my_layer", name)
     files[#files + 1] = { path = path, text = text }
