@@ -78,10 +78,11 @@ static ln_status keep_library(ln_library *lib) {
 
 /* ---- other code for the same words ---- */
 
-bool ln_registry_share(const ln_library *a, const ln_library *b) {
-  for (int64_t i = 0; i < a->n_layers; i++)
-    for (int64_t k = 0; k < b->n_layers; k++)
-      if (!strcmp(a->layers[i].layer.name, b->layers[k].layer.name))
+bool ln_registry_replaces(const ln_library *lib, const ln_library *old) {
+  if (!strcmp(lib->path, old->path)) return true;
+  for (int64_t i = 0; i < lib->n_layers; i++)
+    for (int64_t k = 0; k < old->n_layers; k++)
+      if (!strcmp(lib->layers[i].layer.name, old->layers[k].layer.name))
         return true;
   return false;
 }
@@ -91,7 +92,7 @@ ln_status ln_registry_replace(ln_library *lib) {
   int64_t n = 0;
   if (!more) return LN_FAILED;
   for (int64_t i = 0; i < n_libraries; i++) {
-    if (!ln_registry_share(lib, libraries[i])) {
+    if (!ln_registry_replaces(lib, libraries[i])) {
       more[n++] = libraries[i];
       continue;
     }

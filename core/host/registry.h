@@ -5,10 +5,11 @@
 
 #include "host/library.h"
 
-/* Do the two have a word in common? */
-bool ln_registry_share(const ln_library *a, const ln_library *b);
-/* Puts `lib` in the place of all that share a word with it; those are kept, as
- * their code may still be in use. */
+/* Does `lib` take the place of `old`: is it the same file, or has it a word of
+ * it? */
+bool ln_registry_replaces(const ln_library *lib, const ln_library *old);
+/* Puts `lib` in the place of all those; they are kept, as their code may still
+ * be in use. */
 ln_status ln_registry_replace(ln_library *lib);
 ln_status ln_registry_find(const char *word, const ln_known_layer **out);
 /* Rises whenever a layer or a method may have changed: plans look at it. */

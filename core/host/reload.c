@@ -164,7 +164,7 @@ static ln_status make_pairs(reloading *r) {
   r->pairs = ln_alloc(n * sizeof *r->pairs);
   if (!r->pairs) return LN_FAILED;
   for (ln_instance *i = first; i; i = i->next)
-    if (ln_registry_share(r->library, i->known->library) && add_pair(r, i))
+    if (ln_registry_replaces(r->library, i->known->library) && add_pair(r, i))
       return LN_FAILED;
   return LN_OK;
 }

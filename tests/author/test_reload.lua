@@ -192,8 +192,6 @@ const ln_layer *ln_layers_ = &layer;]]) },
   { "inputs", "x", changed("x(N,channels)", "x(N,channels,H,W)") },
   { "outputs", "output 1 is (5,3), would be (5,3,1)",
     changed("y(N,channels)", "y(N,channels,1)") },
-  { "word", "layer bend is in use, but the new file has no layer bend",
-    changed('.name = "bend"', '.name = "bent"') },
   { "create", "not today",
     changed(".params = params", ".create = create, .params = params")
       :gsub("static ln_status params",
@@ -223,14 +221,16 @@ end
 function TestFailures:test_a_hundred_leave_the_session_whole()
   local plugins = {}
   for i, case in ipairs(faulty) do plugins[i] = built(case[1], case[3]) end
-  for i = 0, 94 do
+  for i = 0, 99 do
     local case = faulty[i % #faulty + 1]
     assert_harmless(plugins[i % #faulty + 1], case[2])
   end
 end
 
-function TestFailures:test_five_more_that_are_no_plugin()
+function TestFailures:test_six_more_that_are_no_such_plugin()
   assert_harmless(write(changed("float *y", "flot *y")), "does not compile")
+  assert_harmless(write(changed('.name = "bend"', '.name = "bent"')),
+    "layer bend is in use, but the new file has no layer bend")
   assert_harmless(folder .. "/absent.so", "it cannot be read")
   assert_harmless(folder .. "/absent.c", "cannot be read")
   shell.write(folder .. "/text.so", "no plugin")
