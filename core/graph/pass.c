@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "base/threads.h"
+#include "host/activity.h"
 #include "tensor/tensor.h"
 
 #define GRAIN 16384 /* floats added by one task */
@@ -249,6 +250,16 @@ static bool trains(const ln_pass_run *run, int64_t node) {
   return !run->predict && run->net->nodes[node].instance->training;
 }
 
+static const char *const pass_names[] = {
+  [LN_FORWARD] = "forward",
+  [LN_FORWARD_PARTIAL] = "forward_partial",
+  [LN_FORWARD_REDUCE] = "forward_reduce",
+  [LN_BACKWARD] = "backward",
+  [LN_BACKWARD_PARTIAL] = "backward_partial",
+  [LN_BACKWARD_REDUCE] = "backward_reduce",
+  [LN_BACKWARD_WEIGHTS] = "backward_weights",
+};
+
 static ln_status call_layer(const ln_pass_run *run, int64_t node,
                             ln_pass_kind kind, const slice *s) {
   ln_instance *i = run->net->nodes[node].instance;
@@ -264,7 +275,15 @@ static ln_status call_layer(const ln_pass_run *run, int64_t node,
                       .activation = run->plan->nodes[node].activation };
   fill_tensors(&r, &f, node);
   fill_memory(&r, &f, node);
-  return function_of(run, node, kind)(i->self, &r.call);
+  ln_activity activity = { .instance = i,
+                           .label = run->net->nodes[node].label,
+                           .pass = pass_names[kind],
+                           .call = &r.call };
+  r.activity = &activity;
+  ln_activity_begin(&activity);
+  ln_status status = function_of(run, node, kind)(i->self, &r.call);
+  ln_activity_end(&activity);
+  return status;
 }
 
 /* ---- gradients that meet ---- */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "host/activity.h"
 
 void ln_inference_free(ln_inference *r) {
   ln_text_free(&r->notice);
@@ -54,7 +55,12 @@ static void begin(ln_inferring *in, ln_instance *i, const ln_shape *x,
 
 static ln_status ask_layer(ln_inferring *in) {
   const ln_layer *l = &in->instance->known->layer;
+  ln_activity activity = { .instance = in->instance,
+                           .label = in->instance->host->layer,
+                           .pass = "infer" };
+  ln_activity_begin(&activity);
   ln_status s = l->infer ? l->infer(in->instance->self, &in->io) : LN_OK;
+  ln_activity_end(&activity);
   return s ? ln_instance_failed(in->instance, s) : LN_OK;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/cpu.h"
 #include "base/memory.h"
+#include "host/activity.h"
 #include "host/registry.h"
 #include "tensor/tensor.h"
 
@@ -72,7 +73,12 @@ static void init_lock(pthread_mutex_t *lock) {
 
 static ln_status run_create(ln_instance *i) {
   const ln_layer *l = &i->known->layer;
+  ln_activity activity = { .instance = i,
+                           .label = i->host->layer,
+                           .pass = "create" };
+  ln_activity_begin(&activity);
   ln_status s = l->create ? l->create(i->self, i->host) : LN_OK;
+  ln_activity_end(&activity);
   if (s) {
     ln_instance_failed(i, s);
     return ln_prefix_error("%s: ", l->name);
@@ -298,7 +304,12 @@ static void freeze_weights(ln_instance *i) {
 ln_status ln_instance_make_parameters(ln_instance *i) {
   const ln_layer *l = &i->known->layer;
   declaring all = { { sizeof(ln_params), 0, i->host, declare }, i, LN_OK };
+  ln_activity activity = { .instance = i,
+                           .label = i->host->layer,
+                           .pass = "params" };
+  ln_activity_begin(&activity);
   ln_status s = l->params ? l->params(i->self, &all.params) : LN_OK;
+  ln_activity_end(&activity);
   if (s || all.status) {
     if (!all.status) ln_instance_failed(i, s);
     free_parameters(i);

@@ -24,6 +24,8 @@ static const char usage[] =
     "  lunet FILE.lua ...     run a script; - is standard input\n"
     "  -e CODE                run CODE; lunet, nn, optim and data are there\n"
     "  -i                     a prompt, after what else was asked for\n"
+    "  --check-numerics       stop at the first layer that gives NaN or inf\n"
+    "  --guard                stop at an access beyond the end of a tensor\n"
     "  --help, --version\n"
     "\n"
     "Commands for authors of layers; each has a --help of its own:\n"
@@ -170,6 +172,7 @@ static bool run_file(lua_State *L, const char *path) {
 typedef struct request {
   int script; /* its place in argv, argc: none */
   bool code, prompt, help, version;
+  bool guard, check_numerics;
   const char *wrong; /* what is not understood */
 } request;
 
@@ -187,6 +190,10 @@ static request read_options(int argc, char **argv) {
       i++;
     } else if (strcmp(word, "-i") == 0) {
       r.prompt = true;
+    } else if (strcmp(word, "--guard") == 0) {
+      r.guard = true;
+    } else if (strcmp(word, "--check-numerics") == 0) {
+      r.check_numerics = true;
     } else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
       r.help = true;
     } else if (strcmp(word, "--version") == 0) {
@@ -336,6 +343,16 @@ static int run_lua(int argc, char **argv, const request *asked) {
   return c.status;
 }
 
+/* A crash and a call without end are always named; the rest costs time. */
+static void look_for_mistakes(const request *asked) {
+  const char *patience = getenv("LUNET_PATIENCE");
+  const double seconds = patience ? strtod(patience, NULL) : 0;
+  ln_report_crashes();
+  ln_watch_calls(seconds > 0 ? seconds : 10);
+  if (asked->guard) ln_set_guard(true);
+  if (asked->check_numerics) ln_set_check_numerics(true);
+}
+
 int main(int argc, char **argv) {
   const request asked = read_options(argc, argv);
   if (asked.wrong) {
@@ -345,6 +362,7 @@ int main(int argc, char **argv) {
             asked.wrong);
     return EXIT_USAGE;
   }
+  look_for_mistakes(&asked);
   if (asked.help) return fputs(usage, stdout) < 0;
   if (asked.version) return puts("Lunet " LN_VERSION ", " LUA_RELEASE) < 0;
   return run_lua(argc, argv, &asked);

@@ -221,6 +221,21 @@ ln_status ln_plugins_list(void (*each)(void *arg, const char *path,
                                        const char *refused),
                           void *arg);
 
+/* ---- for whoever looks for a mistake in a layer ------------------------- */
+
+/* Before a crash within a layer ends the process, standard error tells plugin,
+ * layer, pass, step and shapes. Handlers that were there get the signal, too. */
+void ln_report_crashes(void);
+/* A call of a layer that runs for longer is named on standard error, once. */
+ln_status ln_watch_calls(double seconds);
+/* Tensors and buffers from now on end at pages that nobody may touch: who reads
+ * or writes beyond an end crashes there. Slow. */
+void ln_set_guard(bool on);
+/* Passes look at each result, and fail at the first layer that gives numbers
+ * that are not finite. Slow. */
+void ln_set_check_numerics(bool on);
+bool ln_checks_numerics(void);
+
 /* ---- nets: graphs of layers ---------------------------------------------- */
 
 typedef struct ln_net ln_net;
