@@ -3,23 +3,31 @@
 #include "host/activity.h"
 
 #include <sched.h>
-#include <string.h>
+#include <stdatomic.h>
 
 ln_station ln_stations[LN_MAX_THREADS];
+
+/* Only its own thread writes to a station, so no addition need be atomic. */
+static void count_one(ln_station *station, memory_order order) {
+  uint64_t count = atomic_load_explicit(&station->count, memory_order_relaxed);
+  atomic_store_explicit(&station->count, count + 1, order);
+}
 
 void ln_activity_begin(ln_activity *a) {
   ln_station *station = &ln_stations[ln_thread_slot()];
   a->thread = pthread_self();
-  a->before = station->now;
-  station->now = a;
-  station->count++;
+  a->before = atomic_load_explicit(&station->now, memory_order_relaxed);
+  atomic_store_explicit(&station->now, a, memory_order_release);
+  count_one(station, memory_order_relaxed);
 }
 
+/* In one order for all threads: either the watcher sees the new count, or this
+ * thread sees that it is held. */
 void ln_activity_end(const ln_activity *a) {
   ln_station *station = &ln_stations[ln_thread_slot()];
-  station->count++;
-  while (station->held) sched_yield();
-  station->now = a->before;
+  count_one(station, memory_order_seq_cst);
+  while (atomic_load(&station->held)) sched_yield();
+  atomic_store_explicit(&station->now, a->before, memory_order_release);
 }
 
 /* ---- texts ---- */

@@ -224,7 +224,7 @@ ln_status ln_plugins_list(void (*each)(void *arg, const char *path,
 /* ---- for whoever looks for a mistake in a layer ------------------------- */
 
 /* Before a crash within a layer ends the process, standard error tells plugin,
- * layer, pass, step and shapes. Handlers that were there get the signal, too. */
+ * layer, pass, step and shapes. Then the signal goes its way. */
 void ln_report_crashes(void);
 /* A call of a layer that runs for longer is named on standard error, once. */
 ln_status ln_watch_calls(double seconds);
