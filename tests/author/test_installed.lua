@@ -84,7 +84,7 @@ end
 
 function TestInstalled:test_cpp_by_pkg_config()
   run "c++ -std=c++20 -shared -fPIC $(pkg-config --cflags lunet-plugin) \z
-       -Wl,--version-script=$PKG_CONFIG_SYSROOT_DIR\z
+       -Wl,--version-script=\z
        $(pkg-config --variable=version_script lunet-plugin) \z
        running_scale.cpp -o running_scale.so"
   lu.assertEquals(#symbols "running_scale.so", 1)
