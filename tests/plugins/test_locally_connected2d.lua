@@ -24,7 +24,7 @@ local function two_places(method)
 end
 
 function TestLocallyConnected2d:test_worked_example()
-  for _, method in ipairs { "textbook", "matmul" } do
+  for _, method in ipairs { "textbook", "lanes" } do
     local layer = two_places(method)
     local y = layer:forward(image { { 1, 2, 3 } })
     lu.assertEquals(rows(y), { { 15, 23 } }) -- 1*1 + 2*2 + 10, 2*3 - 3*1 + 20
@@ -71,7 +71,7 @@ function TestLocallyConnected2d:test_does_not_commute_with_shifts()
 end
 
 function TestLocallyConnected2d:test_batch_of_none()
-  for _, method in ipairs { "textbook", "matmul" } do
+  for _, method in ipairs { "textbook", "lanes" } do
     local layer = nn.locally_connected2d { out_channels = 2, kernel_size = 3,
       method = method }
     local y = layer:forward(lunet.zeros { 0, 3, 4, 6 })
@@ -82,7 +82,7 @@ function TestLocallyConnected2d:test_batch_of_none()
 end
 
 function TestLocallyConnected2d:test_items_alone()
-  for _, method in ipairs { "textbook", "matmul" } do
+  for _, method in ipairs { "textbook", "lanes" } do
     helpers.assert_items_alone(nn.locally_connected2d { out_channels = 4,
       kernel_size = 3, method = method }, random { 5, 3, 6, 5 })
   end
@@ -90,7 +90,7 @@ end
 
 -- A weight of 0 hides no NaN; other places and items stay numbers.
 function TestLocallyConnected2d:test_nan_stays_visible()
-  for _, method in ipairs { "textbook", "matmul" } do
+  for _, method in ipairs { "textbook", "lanes" } do
     local layer = two_places(method)
     layer.weight:fill(0)
     local x = lunet.tensor { { { { 0 / 0, 2, 3 } } }, { { { 1, 2, 3 } } } }
@@ -105,7 +105,7 @@ function TestLocallyConnected2d:test_gradients()
                                 padding = { 0, { 1, 2 } },
                                 kernel_size = { 1, 2, { 3, 2 } },
                                 bias = { true, false },
-                                method = { "textbook", "matmul" } } do
+                                method = { "textbook", "lanes" } } do
     options.in_channels, options.out_channels = 2, 3
     options.input_size = { 5, 4 }
     helpers.assert_gradients(nn.locally_connected2d(options),
@@ -116,7 +116,7 @@ end
 function TestLocallyConnected2d:test_fast_equals_textbook_on_random_shapes()
   local pick = math.random
   for _ = 1, 40 do
-    helpers.assert_equals_textbook("locally_connected2d", "matmul",
+    helpers.assert_equals_textbook("locally_connected2d", "lanes",
       { out_channels = pick(18), kernel_size = { pick(4), pick(4) },
         stride = { pick(3), pick(3) }, padding = { pick(0, 3), pick(0, 3) },
         bias = pick(2) == 1 },
