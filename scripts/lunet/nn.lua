@@ -7,18 +7,19 @@ local graph = require "lunet.graph"
 local layer = require "lunet.layer"
 local node = require "lunet.node"
 local sequential = require "lunet.sequential"
-local tie = require "lunet.tie"
 
 local nn = {
   sequential = sequential.new,
   graph = graph.new,
   input = node.input,
-  tie = tie.tie,
-  untie = tie.untie,
 }
 
 -- A net that net:save wrote.
 function nn.load(path) return require("lunet.checkpoint").load(path) end
+
+-- A convolution with the mean filters of a locally_connected2d, and back.
+function nn.tie(unshared) return require("lunet.tie").tie(unshared) end
+function nn.untie(conv, size) return require("lunet.tie").untie(conv, size) end
 
 -- A plugin is looked for when its word is first used.
 return setmetatable(nn, {
