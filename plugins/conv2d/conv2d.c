@@ -226,12 +226,24 @@ static ln_status backward(const void *self, const ln_call *call) {
     .backward_weights = winograd_backward_weights_##suffix                     \
   }
 
+#define DIRECT(bits, suffix)                                                   \
+  {                                                                            \
+    .method = "direct", .isa = bits, .plan = direct_plan_##suffix,             \
+    .forward = direct_forward_##suffix, .backward = direct_backward_##suffix,  \
+    .per_sample = 1                                                            \
+  }
+
 static const ln_kernel kernels[] = {
 #ifdef __x86_64__
   WINOGRAD(LN_CPU_AVX512, avx512),
   WINOGRAD(LN_CPU_AVX2_FMA, avx2),
 #endif
   WINOGRAD(0, baseline),
+#ifdef __x86_64__
+  DIRECT(LN_CPU_AVX512, avx512),
+  DIRECT(LN_CPU_AVX2_FMA, avx2),
+#endif
+  DIRECT(0, baseline),
   { .method = "im2col",
     .plan = im2col_plan,
     .forward = im2col_forward,

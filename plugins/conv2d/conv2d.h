@@ -83,7 +83,8 @@ ln_status im2col_backward(const void *self, const ln_call *call);
 
 #define DECLARE_FOR_ISA(suffix)                                                \
   DECLARE_METHOD(winograd, suffix)                                             \
-  DECLARE_WEIGHTS(winograd, suffix)
+  DECLARE_WEIGHTS(winograd, suffix)                                            \
+  DECLARE_METHOD(direct, suffix)
 
 DECLARE_FOR_ISA(baseline)
 #ifdef __x86_64__
