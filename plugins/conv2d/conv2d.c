@@ -226,29 +226,32 @@ static ln_status backward(const void *self, const ln_call *call) {
     .backward_weights = winograd_backward_weights_##suffix                     \
   }
 
-#define DIRECT(bits, suffix)                                                   \
+#define SLICED(name, bits, suffix)                                             \
   {                                                                            \
-    .method = "direct", .isa = bits, .plan = direct_plan_##suffix,             \
-    .forward = direct_forward_##suffix, .backward = direct_backward_##suffix,  \
+    .method = #name, .isa = bits, .plan = name##_plan_##suffix,                \
+    .forward = name##_forward_##suffix, .backward = name##_backward_##suffix,  \
     .per_sample = 1                                                            \
   }
 
+#ifdef __x86_64__
+#define FOR_EACH_ISA(row)                                                      \
+  row(LN_CPU_AVX512, avx512), row(LN_CPU_AVX2_FMA, avx2), row(0, baseline)
+#else
+#define FOR_EACH_ISA(row) row(0, baseline)
+#endif
+#define DEPTHWISE(bits, suffix) SLICED(depthwise, bits, suffix)
+#define DIRECT(bits, suffix)    SLICED(direct, bits, suffix)
+#define IM2COL(name, its_plan)                                                 \
+  {                                                                            \
+    .method = name, .plan = its_plan, .forward = im2col_forward,               \
+    .backward = im2col_backward, .per_sample = 1                               \
+  }
+
+/* "auto" takes the first that suits. */
 static const ln_kernel kernels[] = {
-#ifdef __x86_64__
-  WINOGRAD(LN_CPU_AVX512, avx512),
-  WINOGRAD(LN_CPU_AVX2_FMA, avx2),
-#endif
-  WINOGRAD(0, baseline),
-#ifdef __x86_64__
-  DIRECT(LN_CPU_AVX512, avx512),
-  DIRECT(LN_CPU_AVX2_FMA, avx2),
-#endif
-  DIRECT(0, baseline),
-  { .method = "im2col",
-    .plan = im2col_plan,
-    .forward = im2col_forward,
-    .backward = im2col_backward,
-    .per_sample = 1 },
+  FOR_EACH_ISA(WINOGRAD),           FOR_EACH_ISA(DEPTHWISE),
+  IM2COL("im2col", pointwise_plan), FOR_EACH_ISA(DIRECT),
+  IM2COL("im2col", im2col_plan),
 };
 
 static const ln_layer layer = {

@@ -87,7 +87,7 @@ static void store_pixels(const job *j, const float *from, int64_t n,
                          float *to) {
   const int64_t step = j->x.out_step;
   if (step == 1)
-    memcpy(to, from, (size_t)n * sizeof *to);
+    ln_copy_short(to, from, n);
   else
     for (int64_t i = 0; i < n; i++) to[i * step] = from[i];
 }

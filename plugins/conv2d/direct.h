@@ -109,14 +109,14 @@ static inline void load_phase(const planes *p, const axis *x, const float *row,
       x->in_size > left ? divide_up(x->in_size - left, step) : 0;
   const int64_t end = larger(smaller(inside, p->columns), begin);
   const float *from = row + left + begin * step;
-  memset(to, 0, (size_t)begin * sizeof *to);
+  ln_clear_short(to, begin);
   if (step == 1)
-    memcpy(to + begin, from, (size_t)(end - begin) * sizeof *to);
+    ln_copy_short(to + begin, from, end - begin);
   else if (step == 2)
     copy_steps(from, 2, end - begin, to + begin);
   else
     copy_steps(from, step, end - begin, to + begin);
-  memset(to + end, 0, (size_t)(p->columns - end) * sizeof *to);
+  ln_clear_short(to + end, p->columns - end);
 }
 
 /* The planes of rows [q, ...) of an image's group; `image` is its first
@@ -127,7 +127,7 @@ static inline void load_planes(const planes *p, const axis *y, const axis *x,
     for (int64_t r = 0; r < p->rows; r++, to += p->row) {
       const int64_t iy = q * y->in_step + lowest(y) + r;
       if (iy < 0 || iy >= y->in_size) {
-        memset(to, 0, (size_t)p->row * sizeof *to);
+        ln_clear_short(to, p->row);
         continue;
       }
       for (int64_t phase = 0; phase < x->in_step; phase++)

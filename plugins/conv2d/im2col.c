@@ -47,6 +47,10 @@ ln_status im2col_plan(const void *self, ln_infer *io) {
   return LN_OK;
 }
 
+ln_status pointwise_plan(const void *self, ln_infer *io) {
+  return is_pointwise(self) ? im2col_plan(self, io) : LN_UNSUITED;
+}
+
 /* One image and group as matrices, for the loops below. */
 typedef struct product {
   ln_patches patches;

@@ -48,6 +48,22 @@ LN_INLINE void ln_store_quad(float *p, ln_quad v) {
   *(ln_quad_in_memory_ *)p = (ln_quad_in_memory_)v;
 }
 
+/* Copies n floats, or sets them to 0: for short rows, which a call of memcpy or
+ * memset would take longer for. */
+LN_INLINE void ln_copy_short(float *to, const float *from, ptrdiff_t n) {
+  ptrdiff_t i = 0;
+  for (; i + LN_VECTOR <= n; i += LN_VECTOR)
+    ln_store(to + i, ln_load(from + i));
+  for (; i + 4 <= n; i += 4) ln_store_quad(to + i, ln_load_quad(from + i));
+  for (; i < n; i++) to[i] = from[i];
+}
+LN_INLINE void ln_clear_short(float *to, ptrdiff_t n) {
+  ptrdiff_t i = 0;
+  for (; i + LN_VECTOR <= n; i += LN_VECTOR) ln_store(to + i, (ln_vector){ 0 });
+  for (; i + 4 <= n; i += 4) ln_store_quad(to + i, (ln_quad){ 0 });
+  for (; i < n; i++) to[i] = 0;
+}
+
 /* Elements i, j, k, l of a (0..3) and b (4..7). */
 #ifdef __clang__
 #define LN_SHUFFLE_(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
