@@ -42,20 +42,20 @@ static int64_t plane_floats(const plane *p) {
   return divide_up(p->rows * p->columns, LN_VECTOR) * LN_VECTOR;
 }
 
-static void load_plane(const plane *p, const float *image, int64_t H, int64_t W,
+/* The zeros stay while plane after plane is copied into the midst of them. */
+static void clear_plane(const plane *p, float *to) {
+  memset(to, 0, (size_t)plane_floats(p) * sizeof *to);
+}
+
+static void copy_plane(const plane *p, const float *image, int64_t H, int64_t W,
                        float *to) {
-  const int64_t begin = smaller(larger(p->left, 0), p->columns);
-  const int64_t end = larger(smaller(p->left + W, p->columns), begin);
-  for (int64_t r = 0; r < p->rows; r++, to += p->columns) {
-    const int64_t y = r - p->top;
-    if (y < 0 || y >= H) {
-      ln_clear_short(to, p->columns);
-      continue;
-    }
-    ln_clear_short(to, begin);
-    ln_copy_short(to + begin, image + y * W + begin - p->left, end - begin);
-    ln_clear_short(to + end, p->columns - end);
-  }
+  const int64_t begin = larger(0, -p->top), end = smaller(H, p->rows - p->top);
+  const int64_t skip = larger(0, -p->left);
+  const int64_t n = smaller(W, p->columns - p->left) - skip;
+  to += (begin + p->top) * p->columns + skip + p->left;
+  image += begin * W + skip;
+  for (int64_t y = begin; y < end; y++, to += p->columns, image += W)
+    ln_copy_short(to, image, n);
 }
 
 /* ---- kernels ------------------------------------------------------------- */
@@ -82,16 +82,6 @@ LN_INLINE void filter_block(const int R, const float *w, float bias,
     }
 }
 
-static void store_row(const ln_vector sum[2], float *to, int64_t columns) {
-  float both[2 * LN_VECTOR];
-  if (columns >= 2 * LN_VECTOR) {
-    ln_store(to, sum[0]), ln_store(to + LN_VECTOR, sum[1]);
-    return;
-  }
-  ln_store(both, sum[0]), ln_store(both + LN_VECTOR, sum[1]);
-  ln_copy_short(to, both, columns);
-}
-
 LN_INLINE void filter_plane(const int R, const plane *p, const float *w,
                             float bias, const float *pixels, int64_t rows,
                             int64_t columns, float *to) {
@@ -101,8 +91,12 @@ LN_INLINE void filter_plane(const int R, const plane *p, const float *w,
       filter_block(R, w, bias, pixels + y * p->columns + x, p->columns, sum);
 #pragma GCC unroll 4
       for (int r = 0; r < BLOCK; r++)
-        if (y + r < rows)
-          store_row(sum[r], to + (y + r) * columns + x, columns - x);
+        if (y + r < rows) {
+          float *at = to + (y + r) * columns + x;
+          ln_store_first(at, sum[r][0], columns - x);
+          if (columns - x > LN_VECTOR)
+            ln_store_first(at + LN_VECTOR, sum[r][1], columns - x - LN_VECTOR);
+        }
     }
 }
 
@@ -179,7 +173,7 @@ static void filter_image(const job *j, int64_t i, float *pixels) {
     w[t] = j->w[channel * taps + (j->turned ? taps - 1 - t : t)];
   const float bias = j->bias ? j->bias[channel] : 0;
   float *y = j->y + i * j->OH * j->OW;
-  load_plane(&j->in, j->x + i * j->H * j->W, j->H, j->W, pixels);
+  copy_plane(&j->in, j->x + i * j->H * j->W, j->H, j->W, pixels);
   if (j->R == 3)
     filter_plane(3, &j->in, w, bias, pixels, j->OH, j->OW, y);
   else
@@ -187,8 +181,10 @@ static void filter_image(const job *j, int64_t i, float *pixels) {
 }
 
 static void filter_images(void *arg, const ln_chunk *chunk) {
+  const job *j = arg;
+  clear_plane(&j->in, chunk->scratch);
   for (int64_t i = chunk->begin; i < chunk->end; i++)
-    filter_image(arg, i, chunk->scratch);
+    filter_image(j, i, chunk->scratch);
 }
 
 static ln_status run(job *j, const ln_call *call) {
@@ -227,8 +223,8 @@ static void channel_gradient(const weights_job *j, int64_t c, float *pixels) {
   memset(taps, 0, sizeof taps);
   for (int64_t n = 0; n < s->N; n++) {
     const int64_t i = n * s->C + c;
-    load_plane(&j->x, ln_x(j->call, 0) + i * s->H * s->W, s->H, s->W, pixels);
-    load_plane(&j->dy, ln_dy(j->call, 0) + i * s->OH * s->OW, s->OH, s->OW, dy);
+    copy_plane(&j->x, ln_x(j->call, 0) + i * s->H * s->W, s->H, s->W, pixels);
+    copy_plane(&j->dy, ln_dy(j->call, 0) + i * s->OH * s->OW, s->OH, s->OW, dy);
     if (s->KH == 3)
       add_gradient(3, &j->x, pixels, dy, j->dy.rows, j->dy.columns, taps,
                    &bias);
@@ -243,8 +239,11 @@ static void channel_gradient(const weights_job *j, int64_t c, float *pixels) {
 }
 
 static void channel_gradients(void *arg, const ln_chunk *chunk) {
+  const weights_job *j = arg;
+  clear_plane(&j->x, chunk->scratch);
+  clear_plane(&j->dy, (float *)chunk->scratch + plane_floats(&j->x));
   for (int64_t c = chunk->begin; c < chunk->end; c++)
-    channel_gradient(arg, c, chunk->scratch);
+    channel_gradient(j, c, chunk->scratch);
 }
 
 /* ---- the method ---------------------------------------------------------- */

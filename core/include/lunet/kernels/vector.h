@@ -49,19 +49,43 @@ LN_INLINE void ln_store_quad(float *p, ln_quad v) {
 }
 
 /* Copies n floats, or sets them to 0: for short rows, which a call of memcpy or
- * memset would take longer for. */
+ * memset would take longer for. The last vector overlaps the one before it. */
 LN_INLINE void ln_copy_short(float *to, const float *from, ptrdiff_t n) {
   ptrdiff_t i = 0;
-  for (; i + LN_VECTOR <= n; i += LN_VECTOR)
-    ln_store(to + i, ln_load(from + i));
-  for (; i + 4 <= n; i += 4) ln_store_quad(to + i, ln_load_quad(from + i));
-  for (; i < n; i++) to[i] = from[i];
+  if (n >= LN_VECTOR) {
+    for (; i <= n - LN_VECTOR; i += LN_VECTOR)
+      ln_store(to + i, ln_load(from + i));
+    ln_store(to + n - LN_VECTOR, ln_load(from + n - LN_VECTOR));
+  } else if (n >= 4) {
+    for (; i <= n - 4; i += 4) ln_store_quad(to + i, ln_load_quad(from + i));
+    ln_store_quad(to + n - 4, ln_load_quad(from + n - 4));
+  } else {
+    for (; i < n; i++) to[i] = from[i];
+  }
 }
 LN_INLINE void ln_clear_short(float *to, ptrdiff_t n) {
   ptrdiff_t i = 0;
-  for (; i + LN_VECTOR <= n; i += LN_VECTOR) ln_store(to + i, (ln_vector){ 0 });
-  for (; i + 4 <= n; i += 4) ln_store_quad(to + i, (ln_quad){ 0 });
-  for (; i < n; i++) to[i] = 0;
+  if (n >= LN_VECTOR) {
+    for (; i <= n - LN_VECTOR; i += LN_VECTOR)
+      ln_store(to + i, (ln_vector){ 0 });
+    ln_store(to + n - LN_VECTOR, (ln_vector){ 0 });
+  } else if (n >= 4) {
+    for (; i <= n - 4; i += 4) ln_store_quad(to + i, (ln_quad){ 0 });
+    ln_store_quad(to + n - 4, (ln_quad){ 0 });
+  } else {
+    for (; i < n; i++) to[i] = 0;
+  }
+}
+
+/* The first n floats of v, or all. */
+LN_INLINE void ln_store_first(float *to, ln_vector v, ptrdiff_t n) {
+  float lanes[LN_VECTOR];
+  if (n >= LN_VECTOR) {
+    ln_store(to, v);
+    return;
+  }
+  ln_store(lanes, v);
+  ln_copy_short(to, lanes, n);
 }
 
 /* Elements i, j, k, l of a (0..3) and b (4..7). */
