@@ -218,40 +218,43 @@ static ln_status backward(const void *self, const ln_call *call) {
   return conv2d_bias_gradient(&s, call);
 }
 
-#define WINOGRAD(bits, suffix)                                                 \
-  {                                                                            \
-    .method = "winograd", .isa = bits, .plan = winograd_plan_##suffix,         \
-    .forward = winograd_forward_##suffix,                                      \
-    .backward = winograd_backward_##suffix,                                    \
-    .backward_weights = winograd_backward_weights_##suffix                     \
-  }
-
-#define SLICED(name, bits, suffix)                                             \
-  {                                                                            \
-    .method = #name, .isa = bits, .plan = name##_plan_##suffix,                \
-    .forward = name##_forward_##suffix, .backward = name##_backward_##suffix,  \
-    .per_sample = 1                                                            \
-  }
-
+/* A row of the table below for each instruction set. */
 #ifdef __x86_64__
 #define FOR_EACH_ISA(row)                                                      \
   row(LN_CPU_AVX512, avx512), row(LN_CPU_AVX2_FMA, avx2), row(0, baseline)
 #else
 #define FOR_EACH_ISA(row) row(0, baseline)
 #endif
+
+#define WHOLE(name, its_plan, bits, suffix)                                    \
+  {                                                                            \
+    .method = #name, .isa = bits, .plan = its_plan##_##suffix,                 \
+    .forward = name##_forward_##suffix, .backward = name##_backward_##suffix,  \
+    .backward_weights = name##_backward_weights_##suffix,                      \
+    .activations = LN_ACCEPTS(LN_IS_RELU)                                      \
+  }
+#define SLICED(name, bits, suffix)                                             \
+  {                                                                            \
+    .method = #name, .isa = bits, .plan = name##_plan_##suffix,                \
+    .forward = name##_forward_##suffix, .backward = name##_backward_##suffix,  \
+    .per_sample = 1, .activations = LN_ACCEPTS(LN_IS_RELU)                     \
+  }
+#define WINOGRAD(bits, suffix) WHOLE(winograd, winograd_plan, bits, suffix)
+#define ANY_WINOGRAD(bits, suffix)                                             \
+  WHOLE(winograd, winograd_any_plan, bits, suffix)
 #define DEPTHWISE(bits, suffix) SLICED(depthwise, bits, suffix)
 #define DIRECT(bits, suffix)    SLICED(direct, bits, suffix)
-#define IM2COL(name, its_plan)                                                 \
+#define IM2COL(its_plan)                                                       \
   {                                                                            \
-    .method = name, .plan = its_plan, .forward = im2col_forward,               \
-    .backward = im2col_backward, .per_sample = 1                               \
+    .method = "im2col", .plan = its_plan, .forward = im2col_forward,           \
+    .backward = im2col_backward, .per_sample = 1,                              \
+    .activations = LN_ACCEPTS(LN_IS_RELU)                                      \
   }
 
-/* "auto" takes the first that suits. */
+/* "auto" takes the first that suits; the last ones are for whoever names them. */
 static const ln_kernel kernels[] = {
-  FOR_EACH_ISA(WINOGRAD),           FOR_EACH_ISA(DEPTHWISE),
-  IM2COL("im2col", pointwise_plan), FOR_EACH_ISA(DIRECT),
-  IM2COL("im2col", im2col_plan),
+  FOR_EACH_ISA(WINOGRAD), FOR_EACH_ISA(DEPTHWISE), IM2COL(pointwise_plan),
+  FOR_EACH_ISA(DIRECT),   IM2COL(im2col_plan),     FOR_EACH_ISA(ANY_WINOGRAD),
 };
 
 static const ln_layer layer = {

@@ -64,7 +64,7 @@ ln_status conv2d_bias_gradient(const sizes *s, const ln_call *call);
 /* ---- the methods' functions ---------------------------------------------- */
 
 ln_status im2col_plan(const void *self, ln_infer *io);
-ln_status pointwise_plan(const void *self, ln_infer *io); /* 1x1 only */
+ln_status pointwise_plan(const void *self, ln_infer *io); /* 1x1 filters */
 ln_status im2col_forward(const void *self, const ln_call *call);
 ln_status im2col_backward(const void *self, const ln_call *call);
 
@@ -85,6 +85,7 @@ ln_status im2col_backward(const void *self, const ln_call *call);
 #define DECLARE_FOR_ISA(suffix)                                                \
   DECLARE_METHOD(winograd, suffix)                                             \
   DECLARE_WEIGHTS(winograd, suffix)                                            \
+  ln_status winograd_any_plan_##suffix(const void *self, ln_infer *io);        \
   DECLARE_METHOD(direct, suffix)                                               \
   DECLARE_METHOD(depthwise, suffix)
 

@@ -83,8 +83,8 @@ LN_INLINE void filter_block(const int R, const float *w, float bias,
 }
 
 LN_INLINE void filter_plane(const int R, const plane *p, const float *w,
-                            float bias, const float *pixels, int64_t rows,
-                            int64_t columns, float *to) {
+                            float bias, bool rectify, const float *pixels,
+                            int64_t rows, int64_t columns, float *to) {
   for (int64_t y = 0; y < rows; y += BLOCK)
     for (int64_t x = 0; x < columns; x += 2 * LN_VECTOR) {
       ln_vector sum[BLOCK][2];
@@ -93,6 +93,9 @@ LN_INLINE void filter_plane(const int R, const plane *p, const float *w,
       for (int r = 0; r < BLOCK; r++)
         if (y + r < rows) {
           float *at = to + (y + r) * columns + x;
+          if (rectify)
+            sum[r][0] = ln_rectify(sum[r][0]),
+            sum[r][1] = ln_rectify(sum[r][1]);
           ln_store_first(at, sum[r][0], columns - x);
           if (columns - x > LN_VECTOR)
             ln_store_first(at + LN_VECTOR, sum[r][1], columns - x - LN_VECTOR);
@@ -136,7 +139,7 @@ typedef struct job {
   int64_t R, N, C;
   int64_t H, W, OH, OW; /* in, out */
   plane in;
-  bool turned;
+  bool turned, rectify;
   const float *x, *w, *bias;
   float *y;
 } job;
@@ -175,9 +178,9 @@ static void filter_image(const job *j, int64_t i, float *pixels) {
   float *y = j->y + i * j->OH * j->OW;
   copy_plane(&j->in, j->x + i * j->H * j->W, j->H, j->W, pixels);
   if (j->R == 3)
-    filter_plane(3, &j->in, w, bias, pixels, j->OH, j->OW, y);
+    filter_plane(3, &j->in, w, bias, j->rectify, pixels, j->OH, j->OW, y);
   else
-    filter_plane(5, &j->in, w, bias, pixels, j->OH, j->OW, y);
+    filter_plane(5, &j->in, w, bias, j->rectify, pixels, j->OH, j->OW, y);
 }
 
 static void filter_images(void *arg, const ln_chunk *chunk) {
@@ -266,6 +269,7 @@ ln_status FOR_ISA(depthwise_forward)(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, call);
   job j = forward_job(&s);
   j.x = ln_x(call, 0), j.w = ln_w(call, 0), j.bias = ln_w(call, 1);
+  j.rectify = call->activation == LN_IS_RELU;
   j.y = ln_y(call, 0);
   return run(&j, call);
 }

@@ -15,7 +15,7 @@
 typedef struct job {
   axis y, x;
   int64_t N, G, C, K; /* C and K of a group, in and out */
-  bool filter_lanes;
+  bool filter_lanes, rectify;
   int64_t rows, bands, parts, part_groups;
   planes planes;
   int64_t taps; /* of a group: C * y.taps * x.taps */
@@ -133,6 +133,7 @@ static void filters_in_lanes(const job *j, const place *p, int64_t k) {
     .w_part = j->taps * LN_VECTOR,
     .to_part = pixels * LN_VECTOR,
     .start = { start_lanes(j, p->g, k), start_lanes(j, p->g, k + LN_VECTOR) },
+    .rectify = j->rectify,
   };
   for (int64_t r = 0; r < p->end - p->q; r++)
     ln_filter_lanes_row(&f, vectors, j->x.size, p->planes + r * j->planes.q_row,
@@ -154,6 +155,7 @@ static void pixels_in_lanes(const job *j, const place *p, int64_t k) {
     .offset = p->offset,
     .w = j->w + (p->g * j->K + k) * j->taps,
     .start = j->start ? j->start + p->g * j->K + k : NULL,
+    .rectify = j->rectify,
   };
   for (int64_t q = p->q; q < p->end; q += wide ? 1 : 2)
     for (int64_t x = 0; x < width; x += 2 * LN_VECTOR) {
@@ -321,6 +323,7 @@ ln_status FOR_ISA(direct_forward)(const void *self, const ln_call *call) {
   j.in = ln_x(call, 0);
   j.out = ln_y(call, 0);
   j.start = ln_w(call, 1);
+  j.rectify = call->activation == LN_IS_RELU;
   j.w = call->host->packed(call, 0, pack_forward);
   return j.w ? run(&j, call) : not_packed(call);
 }

@@ -30,6 +30,7 @@ typedef struct job {
   spectrum V, M;
   int64_t U_frequency; /* floats of a panel's frequency */
   const float *U, *bias;
+  bool rectify;
   float *y;
 } job;
 
@@ -121,6 +122,9 @@ LN_INLINE void output_band(const int m, const job *j, const band *b,
       transform_output_tile(m, M, j->M.per_frequency, tile);
 #pragma GCC unroll 16
       for (int i = 0; i < m * m; i++) tile[i] += bias;
+      if (j->rectify)
+#pragma GCC unroll 16
+        for (int i = 0; i < m * m; i++) tile[i] = ln_rectify(tile[i]);
       store_tile(m, tile, rows - y, j->OW - x,
                  room + (y * j->OW + x) * LN_VECTOR, j->OW * LN_VECTOR);
     }
@@ -256,7 +260,8 @@ static ln_status pack_data(const void *self, const ln_call *call, void *out) {
 
 ln_status FOR_ISA(winograd_weights_plan)(const sizes *s, ln_infer *io);
 
-ln_status FOR_ISA(winograd_plan)(const void *self, ln_infer *io) {
+/* Wherever it can be done. */
+ln_status FOR_ISA(winograd_any_plan)(const void *self, ln_infer *io) {
   const sizes s = planned_sizes(self, io);
   if (s.KH != s.KW || (s.KH != 3 && s.KH != 5) || s.G != 1) return LN_UNSUITED;
   for (int d = 0; d < 2; d++)
@@ -266,6 +271,13 @@ ln_status FOR_ISA(winograd_plan)(const void *self, ln_infer *io) {
   io->packed[0] = U_bytes(s.C, s.K);
   io->packed[1] = U_bytes(s.K, s.C);
   return FOR_ISA(winograd_weights_plan)(&s, io);
+}
+
+/* Where it gains. */
+ln_status FOR_ISA(winograd_plan)(const void *self, ln_infer *io) {
+  const conv2d *o = self;
+  if (o->in_channels < 16 || o->out_channels < 16) return LN_UNSUITED;
+  return FOR_ISA(winograd_any_plan)(self, io);
 }
 
 static ln_status not_packed(const ln_call *call) {
@@ -278,6 +290,7 @@ ln_status FOR_ISA(winograd_forward)(const void *self, const ln_call *call) {
   j.x = images_of(call->x[0]);
   j.U = call->host->packed(call, 0, pack_forward);
   j.bias = ln_w(call, 1);
+  j.rectify = call->activation == LN_IS_RELU;
   j.y = ln_y(call, 0);
   return j.U ? run(&j, call) : not_packed(call);
 }

@@ -15,6 +15,7 @@
 
 #include <lunet/kernels/vector.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum {
@@ -40,6 +41,7 @@ typedef struct ln_filter_lanes {
   const float *w;
   ptrdiff_t w_part, to_part;
   ln_vector start[2];
+  bool rectify; /* store y <= 0 ? 0 : y */
 } ln_filter_lanes;
 
 LN_INLINE void ln_filter_lanes_(const int pixels, const int vectors,
@@ -65,7 +67,8 @@ LN_INLINE void ln_filter_lanes_(const int pixels, const int vectors,
   for (int p = 0; p < pixels; p++)
 #pragma GCC unroll 2
     for (int v = 0; v < vectors; v++)
-      ln_store(to + v * f->to_part + p * LN_VECTOR, sum[p][v]);
+      ln_store(to + v * f->to_part + p * LN_VECTOR,
+               f->rectify ? ln_rectify(sum[p][v]) : sum[p][v]);
 }
 
 typedef void ln_filter_lanes_function_(const ln_filter_lanes *f,
@@ -114,6 +117,7 @@ typedef struct ln_pixel_lanes {
   int64_t taps;
   const int64_t *offset;
   const float *w, *start; /* start NULL: 0 */
+  bool rectify;
 } ln_pixel_lanes;
 
 LN_INLINE void ln_pixel_lanes_(const int filters, const ln_pixel_lanes *f,
@@ -135,7 +139,8 @@ LN_INLINE void ln_pixel_lanes_(const int filters, const ln_pixel_lanes *f,
   for (int k = 0; k < filters; k++)
 #pragma GCC unroll 2
     for (int v = 0; v < 2; v++)
-      ln_store(to + (2 * k + v) * LN_VECTOR, sum[k][v]);
+      ln_store(to + (2 * k + v) * LN_VECTOR,
+               f->rectify ? ln_rectify(sum[k][v]) : sum[k][v]);
 }
 
 typedef void ln_pixel_lanes_function_(const ln_pixel_lanes *f,

@@ -48,6 +48,13 @@ LN_INLINE void ln_store_quad(float *p, ln_quad v) {
   *(ln_quad_in_memory_ *)p = (ln_quad_in_memory_)v;
 }
 
+/* v <= 0 ? 0 : v, so NaN stays. */
+LN_INLINE ln_vector ln_rectify(ln_vector v) {
+  typedef int mask __attribute__((vector_size(LN_VECTOR * 4)));
+  const mask keeps = ~(mask)(v <= 0);
+  return (ln_vector)((mask)v & keeps);
+}
+
 /* Copies n floats, or sets them to 0: for short rows, which a call of memcpy or
  * memset would take longer for. The last vector overlaps the one before it. */
 LN_INLINE void ln_copy_short(float *to, const float *from, ptrdiff_t n) {
