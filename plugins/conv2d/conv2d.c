@@ -15,8 +15,17 @@
  * Source    Lecture 14, "Convolutional Layer" (its Y, X, W and k1 x k2 are y,
  *           x, w and KH x KW here); docs/layers/conv2d.md works it by hand
  *
- * The textbook loops come first. The method "im2col" below them does the same
- * sums as one matrix product an image.
+ * The textbook's loops are in this file and stay for ever as the reference,
+ * method = "textbook". The others compute the same faster, an idea a file:
+ *
+ *   im2col.c            the patches as a matrix: one matrix product an image
+ *   direct.c            the same loops, many outputs at a time in registers;
+ *   direct_weights.c    and many weights (direct.h: where they look)
+ *   depthwise.c         channels that do not meet: a loaded pixel serves many
+ *   winograd.c          3x3 and 5x5 with a quarter of the products, a third;
+ *   winograd_weights.c  and its transpose (winograd.h: tiles;
+ *                       winograd_transforms.h: the small linear maps)
+ *   bias.c              the gradient of b
  */
 #include <string.h>
 
