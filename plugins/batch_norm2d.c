@@ -22,7 +22,7 @@
  */
 #include <math.h>
 
-#include <lunet/kernels/vector.h>
+#include <lunet/kernels/moments.h>
 #include <lunet/plugin.h>
 
 typedef struct batch_norm2d {
@@ -101,7 +101,7 @@ static ln_status check_batch(const ln_call *call) {
   return LN_OK;
 }
 
-/* Does mean and var come from this batch? One without items has none. */
+/* Do mean and var come from this batch? One without items has none. */
 static bool looks_at_batch(const ln_call *call) {
   return call->training && call->x[0]->count > 0;
 }
@@ -116,13 +116,8 @@ static void settle_running(const batch_norm2d *o, const ln_call *call,
   *statistics_of(call, c) = (statistics){ mean, 1 / sqrt(var + o->eps), false };
 }
 
-/* How `count` numbers lie. */
-typedef struct moments {
-  double count, mean, squares; /* squares: sum of (x - mean)^2 */
-} moments;
-
 static void settle_batch(const batch_norm2d *o, const ln_call *call, int64_t c,
-                         moments m) {
+                         ln_moments m) {
   const double var = m.squares / m.count, unbiased = m.squares / (m.count - 1);
   float *mean = ln_state(call, 0) + c, *running_var = ln_state(call, 1) + c;
   *mean = (float)((1 - o->momentum) * *mean + o->momentum * m.mean);
@@ -153,10 +148,10 @@ static gradient gradient_of(const ln_call *call, int64_t c, double M,
 
 /* ---- the textbook -------------------------------------------------------- */
 
-static moments textbook_moments(const sizes *s, const float *numbers,
-                                int64_t c) {
+static ln_moments textbook_moments(const sizes *s, const float *numbers,
+                                   int64_t c) {
   const float(*x)[s->C][s->pixels] = (void *)numbers;
-  moments m = { .count = (double)s->M };
+  ln_moments m = { .count = (double)s->M };
   for (int64_t n = 0; n < s->N; n++)
     for (int64_t i = 0; i < s->pixels; i++) m.mean += x[n][c][i];
   m.mean /= m.count;
@@ -225,82 +220,12 @@ static ln_status backward(const void *self, const ln_call *call) {
 
 /* The same, a channel at a time on whatever thread is free. Its N planes of
  * H*W numbers still lie in the cache when they are read again to write y, so
- * memory is read once. The sums run in floats, over blocks of a plane, with the
- * mean (forward: of the block) taken off before, so that a mean far larger than
- * the deviation costs no digits; blocks are added up in doubles. */
+ * memory is read once. lunet/kernels/moments.h tells how the sums are made. */
 
-enum { BLOCK = 1024 }; /* numbers whose sums stay floats */
-
-static int64_t block_size(int64_t begin, int64_t end) {
-  return end - begin < BLOCK ? end - begin : BLOCK;
-}
-
-static double total(ln_vector v) {
-  double sum = 0;
-  for (int i = 0; i < LN_VECTOR; i++) sum += v[i];
-  return sum;
-}
-
-static double sum_of(const float *x, int64_t n) {
-  enum { V = LN_VECTOR };
-  ln_vector a = { 0 }, b = { 0 }, c = { 0 }, d = { 0 };
-  int64_t i = 0;
-  for (; i + 4 * V <= n; i += 4 * V) {
-    a += ln_load(x + i);
-    b += ln_load(x + i + V);
-    c += ln_load(x + i + 2 * V);
-    d += ln_load(x + i + 3 * V);
-  }
-  double sum = total((a + b) + (c + d));
-  for (; i < n; i++) sum += x[i];
-  return sum;
-}
-
-/* Adds the sums of d and of d * (x - mean), where d = v - taken, to sums. */
-static void add_sums(const float *v, float taken, const float *x, float mean,
-                     int64_t n, double sums[2]) {
-  enum { V = LN_VECTOR };
-  ln_vector a = { 0 }, b = { 0 }, aa = { 0 }, bb = { 0 };
-  int64_t i = 0;
-  for (; i + 2 * V <= n; i += 2 * V) {
-    const ln_vector d = ln_load(v + i) - taken;
-    const ln_vector e = ln_load(v + i + V) - taken;
-    a += d;
-    b += e;
-    aa += d * (ln_load(x + i) - mean);
-    bb += e * (ln_load(x + i + V) - mean);
-  }
-  sums[0] += total(a + b);
-  sums[1] += total(aa + bb);
-  for (; i < n; i++) {
-    sums[0] += v[i] - taken;
-    sums[1] += (double)(v[i] - taken) * (x[i] - mean);
-  }
-}
-
-static moments block_moments(const float *x, int64_t n) {
-  const float near = (float)(sum_of(x, n) / (double)n); /* the mean, rounded */
-  double sums[2] = { 0, 0 };
-  add_sums(x, near, x, near, n, sums);
-  const double rest = sums[0] / (double)n;
-  return (moments){ (double)n, near + rest, sums[1] - sums[0] * rest };
-}
-
-/* Both together (Chan, Golub, LeVeque, 1979). */
-static moments merge(moments a, moments b) {
-  const double count = a.count + b.count, apart = b.mean - a.mean;
-  return (moments){ count, a.mean + apart * b.count / count,
-                    a.squares + b.squares +
-                        apart * apart * a.count * b.count / count };
-}
-
-static moments plane_moments(const sizes *s, const float *x, int64_t c) {
-  moments m = { 0, 0, 0 };
-  for (int64_t n = 0; n < s->N; n++) {
-    const float *plane = x + (n * s->C + c) * s->pixels;
-    for (int64_t i = 0; i < s->pixels; i += BLOCK)
-      m = merge(m, block_moments(plane + i, block_size(i, s->pixels)));
-  }
+static ln_moments plane_moments(const sizes *s, const float *x, int64_t c) {
+  ln_moments m = { 0, 0, 0 };
+  for (int64_t n = 0; n < s->N; n++)
+    ln_moments_add(&m, x + (n * s->C + c) * s->pixels, s->pixels);
   return m;
 }
 
@@ -335,16 +260,13 @@ static void forward_channel(const pass *p, int64_t c) {
 static gradient plane_gradient(const pass *p, int64_t c) {
   const sizes *s = &p->s;
   const double mean = statistics_of(p->call, c)->mean;
-  const float near = (float)mean;
-  double sums[2] = { 0, 0 };
+  ln_sums sums = { 0, 0 };
   for (int64_t n = 0; n < s->N; n++) {
     const int64_t plane = (n * s->C + c) * s->pixels;
-    const float *x = ln_x(p->call, 0) + plane, *dy = ln_dy(p->call, 0) + plane;
-    for (int64_t i = 0; i < s->pixels; i += BLOCK)
-      add_sums(dy + i, 0, x + i, near, block_size(i, s->pixels), sums);
+    ln_sums_add(&sums, ln_dy(p->call, 0) + plane, ln_x(p->call, 0) + plane,
+                mean, s->pixels);
   }
-  return gradient_of(p->call, c, (double)s->M, sums[0],
-                     sums[1] - (mean - near) * sums[0]);
+  return gradient_of(p->call, c, (double)s->M, sums.v, sums.vx);
 }
 
 static void backward_channel(const pass *p, int64_t c) {
