@@ -1,6 +1,7 @@
 /* plan.c - what is computed, in which steps; where it lies is layout.c. */
 #include "graph/plan.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -138,23 +139,67 @@ static int64_t count_uses(const ln_net *net, int64_t value) {
   return uses;
 }
 
-/* A flatten need not copy: its output is its input under another shape. */
+static bool forgets(const ln_net *net, int64_t i, uint32_t trait) {
+  return (traits(net, i) & trait) != 0;
+}
+
+/* One input, one output of its size, both seen by nobody else. */
 static bool can_share(const ln_plan *p, const ln_net *net, int64_t i) {
   const ln_node *node = &net->nodes[i];
-  if (!(traits(net, i) & LN_RESHAPES) || p->careful) return false;
-  if (node->n_inputs != 1 || node->n_outputs != 1) return false;
+  if (p->careful || node->n_inputs != 1 || node->n_outputs != 1) return false;
   const ln_plan_value *x = &p->values[node->inputs[0]];
   const ln_plan_value *y = &p->values[node->first_output];
-  return !y->n_outputs && !y->is_tapped && !x->n_outputs &&
+  return !y->n_outputs && !y->is_tapped && !x->n_outputs && !x->is_tapped &&
          x->item == y->item && count_uses(net, node->inputs[0]) == 1;
+}
+
+/* May a value lose its numbers once its only reader has run? The layer that
+ * made it, and those whose memory it shares, must not want them in backward;
+ * and it must not be the user's. */
+static bool may_overwrite(const ln_plan *p, const ln_net *net, int64_t v) {
+  int64_t i = net->values[v].node;
+  if (i < 0 || (p->training && !forgets(net, i, LN_FORGETS_Y))) return false;
+  if (!p->nodes[i].in_place) return true;
+  return (!p->training || forgets(net, i, LN_FORGETS_X)) &&
+         may_overwrite(p, net, net->nodes[i].inputs[0]);
+}
+
+/* Can layer i write its output over its input, its dx over its dy? */
+static bool can_overwrite(const ln_plan *p, const ln_net *net, int64_t i) {
+  return forgets(net, i, LN_IN_PLACE) &&
+         (!p->training || forgets(net, i, LN_FORGETS_X)) &&
+         may_overwrite(p, net, net->nodes[i].inputs[0]);
+}
+
+/* For whoever doubts the layer before: LUNET_FUSE=0. */
+static bool fuses(void) {
+  const char *wish = getenv("LUNET_FUSE");
+  return !wish || strcmp(wish, "0") != 0;
+}
+
+/* Can the layer before apply the activation that layer i is? */
+static bool can_absorb(const ln_plan *p, const ln_net *net, int64_t i) {
+  int64_t before = net->values[net->nodes[i].inputs[0]].node;
+  int32_t is = net->nodes[i].instance->known->layer.is;
+  const ln_kernel *k = p->nodes[before].inference.kernel;
+  return is != LN_IS_OPAQUE && is < 32 && fuses() && k &&
+         (k->activations & LN_ACCEPTS(is)) &&
+         forgets(net, before, LN_FORGETS_Y);
 }
 
 static void share_memory(ln_plan *p, const ln_net *net) {
   for (int64_t i = 0; i < net->n_nodes; i++) {
-    p->nodes[i].skipped = can_share(p, net, i);
-    if (!p->nodes[i].skipped) continue;
-    const ln_node *node = &net->nodes[i];
-    p->values[node->first_output].root = p->values[node->inputs[0]].root;
+    ln_plan_node *n = &p->nodes[i];
+    if (!can_share(p, net, i)) continue;
+    int64_t x = net->nodes[i].inputs[0];
+    n->skipped = forgets(net, i, LN_RESHAPES);
+    n->in_place = n->skipped || can_overwrite(p, net, i);
+    if (!n->in_place) continue;
+    p->values[net->nodes[i].first_output].root = p->values[x].root;
+    n->absorbed = !n->skipped && can_absorb(p, net, i);
+    if (n->absorbed)
+      p->nodes[net->values[x].node].activation =
+          net->nodes[i].instance->known->layer.is;
   }
 }
 
@@ -253,34 +298,65 @@ static bool ends_step(const ln_plan *p, const ln_net *net, int64_t i) {
 }
 
 /* Arithmetic, and 4 for each number moved. */
-static double work_of(const ln_plan *p, const ln_plan_step *s) {
-  double work = 0;
-  for (int64_t i = s->first; i <= s->last; i++) {
-    const ln_inference *r = &p->nodes[i].inference;
-    work += r->flops;
-    for (int k = 0; k < r->n_y; k++) work += 4.0 * (double)ln_count(&r->y[k]);
-  }
+static double work_of(const ln_plan *p, int64_t node) {
+  const ln_inference *r = &p->nodes[node].inference;
+  double work = r->flops;
+  for (int k = 0; k < r->n_y; k++) work += 4.0 * (double)ln_count(&r->y[k]);
   return work;
 }
 
-static void make_steps(ln_plan *p, const ln_net *net, int64_t items) {
-  bool open = false;
+static ln_plan_step *begin_step(ln_plan *p, int64_t first, bool sliced) {
+  ln_plan_step *s = &p->steps[p->n_steps++];
+  *s = (ln_plan_step){ .first = first,
+                       .last = first - 1,
+                       .opens = -1,
+                       .closes = -1,
+                       .sliced = sliced };
+  return s;
+}
+
+/* Ends `open` (NULL: none) with the partial results of node i. */
+static ln_plan_step *step_in_parts(ln_plan *p, ln_plan_step *open, int64_t i,
+                                   bool sliced) {
+  if (!open) open = begin_step(p, i, sliced);
+  open->closes = i;
+  ln_plan_step *s = begin_step(p, i, sliced);
+  s->opens = i;
+  return s;
+}
+
+static void divide_nodes(ln_plan *p, const ln_net *net) {
+  ln_plan_step *open = NULL; /* a sliced one that may go on */
   for (int64_t i = 0; i < net->n_nodes; i++) {
-    bool sliced = !p->careful &&
-                  (p->nodes[i].inference.per_sample || p->nodes[i].skipped);
-    if (!open || !sliced)
-      p->steps[p->n_steps++] = (ln_plan_step){ .first = i, .sliced = sliced };
-    p->steps[p->n_steps - 1].last = i;
-    open = sliced && !ends_step(p, net, i);
+    ln_plan_node *n = &p->nodes[i];
+    bool sliced = !p->careful && (n->inference.per_sample || n->skipped);
+    ln_plan_step *s = sliced ? open : NULL;
+    n->in_parts = p->training && ln_inference_in_parts(&n->inference);
+    if (n->in_parts)
+      s = step_in_parts(p, s, i, sliced);
+    else if (!s)
+      s = begin_step(p, i, sliced);
+    s->last = i;
+    n->step = s - p->steps;
+    open = sliced && !ends_step(p, net, i) ? s : NULL;
   }
-  for (int64_t k = 0; k < p->n_steps; k++) {
-    ln_plan_step *s = &p->steps[k];
-    bool split = s->sliced && items > 0 && items < p->items;
-    s->items = split ? items : p->items;
-    s->slices = split ? (p->items + items - 1) / items : 1;
-    s->parallel = work_of(p, s) >= PARALLEL_WORK;
-    if (s->slices > p->max_slices) p->max_slices = s->slices;
-  }
+}
+
+static void finish_step(ln_plan *p, ln_plan_step *s, int64_t items) {
+  bool split = s->sliced && items > 0 && items < p->items;
+  double work = s->closes >= 0 ? work_of(p, s->closes) : 0;
+  for (int64_t i = s->first; i <= s->last; i++) work += work_of(p, i);
+  s->items = split ? items : p->items;
+  s->slices = split ? (p->items + items - 1) / items : 1;
+  s->parallel = work >= PARALLEL_WORK;
+  s->back_first = s->first + (s->opens >= 0);
+  s->back_last = s->last + (s->closes >= 0);
+  if (s->slices > p->max_slices) p->max_slices = s->slices;
+}
+
+static void make_steps(ln_plan *p, const ln_net *net, int64_t items) {
+  divide_nodes(p, net);
+  for (int64_t k = 0; k < p->n_steps; k++) finish_step(p, &p->steps[k], items);
 }
 
 /* ---- the whole ---- */
@@ -293,7 +369,7 @@ static ln_status allocate(ln_plan *p, const ln_net *net) {
   p->n_outputs = net->n_outputs;
   p->nodes = ln_alloc_zero(nodes * sizeof *p->nodes);
   p->values = ln_alloc_zero(values * sizeof *p->values);
-  p->steps = ln_alloc_zero(nodes * sizeof *p->steps);
+  p->steps = ln_alloc_zero(2 * nodes * sizeof *p->steps);
   p->reads_x = ln_alloc_zero((size_t)net->n_inputs * sizeof *p->reads_x);
   p->reads_y = ln_alloc_zero((size_t)net->n_outputs * sizeof *p->reads_y);
   if (!p->nodes || !p->values || !p->steps || !p->reads_x || !p->reads_y)
