@@ -10,7 +10,7 @@
 -- a map of scores: each number is what the classifier says of the window that
 -- begins there, while the windows share all they have in common.
 --
--- The sums are the same sums, so the scores are the same numbers; where a method
+-- The sums are the same, so the scores are the same numbers; where a method
 -- adds in another order, they differ by the rounding. That holds only where no
 -- layer looks at the border of its picture. Where one does, it is refused.
 

@@ -70,6 +70,28 @@ function TestPictures:test_pooling_dampens_the_shift()
   lu.assertTrue(before[1].moved < before[2].moved)
 end
 
+-- A reader that takes the maximum over all places holds its classes better than
+-- one with a weight for each place.
+function TestPictures:test_a_pooling_reader_is_more_robust()
+  local optim = lunet.optim
+  local train, test = lunet.data.digits()
+  local function same_class(...)
+    lunet.manual_seed(2)
+    local net = nn.sequential { nn.conv2d { out_channels = 16,
+      kernel_size = 3 }, nn.relu {}, ... }
+    net:build { 1, 8, 8 }
+    lunet.fit(net, train, { loss = nn.cross_entropy {}, epochs = 5,
+      progress = false, optimizer = optim.sgd(net:parameters(),
+                                              { lr = 0.05, momentum = 0.9 }) })
+    return lunet.shift_test(net, test.x, 1)[1].same_class
+  end
+  local placed = same_class(nn.flatten {}, nn.linear { out_features = 10 })
+  local pooled = same_class(nn.conv2d { out_channels = 16, kernel_size = 3 },
+    nn.relu {}, nn.max_pool2d { kernel_size = 4 }, nn.flatten {},
+    nn.linear { out_features = 10 })
+  lu.assertTrue(pooled > placed + 0.1, ("%g, %g"):format(pooled, placed))
+end
+
 -- The class of a picture is the side on which its light lies.
 function TestPictures:test_counts_pictures_whose_class_stays()
   local side = nn.sequential { nn.flatten {}, nn.linear {

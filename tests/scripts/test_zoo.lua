@@ -78,9 +78,53 @@ function TestZoo:test_each_is_a_page_that_names_itself()
   end
 end
 
+-- "1,234" -> 1234
+local function number(text) return tonumber((text:gsub(",", ""))) end
+
+function TestZoo:test_the_page_has_the_same_numbers()
+  local page = shell.read "docs/zoo.md"
+  for name, expected in pairs(nets) do
+    local cells = page:match(("\n| %%[%s%%][^\n]*"):format(name))
+    lu.assertNotNil(cells, name)
+    lu.assertEquals(number(cells:match("| ([%d,]+) |")), expected[1], name)
+  end
+end
+
+function TestZoo:test_the_table_of_nin_is_the_net()
+  local rows, layer = shell.read("docs/zoo.md"):gmatch(
+    "\n| convolution, relu [^\n]*| ([%d,]+) |"), 0
+  for _, conv in ipairs(zoo.nin {}:layers()) do
+    if conv.word == "conv2d" then
+      layer = layer + 1
+      lu.assertEquals(number(rows()), conv.weight:numel() + conv.bias:numel(),
+        "convolution " .. layer)
+    end
+  end
+  lu.assertNil(rows())
+end
+
 function TestZoo:test_classes_and_shape()
   local net = zoo.resnet20 { classes = 3, shape = { 1, 16, 24 } }
   lu.assertEquals(net:predict(lunet.randn { 2, 1, 16, 24 }):shape(), { 2, 3 })
+end
+
+-- first, first + 1, … modulo 251, between 0 and 1.
+local function sawtooth(shape, first)
+  local n = 1
+  for _, size in ipairs(shape) do n = n * size end
+  local t = lunet.arange(n) + first
+  return ((t - (t / 251):floor() * 251) / 251):view(shape)
+end
+
+-- PyTorch's numbers, in double precision, for the same weights.
+function TestZoo:test_scores_of_resnet20()
+  local net = zoo.resnet20 {}
+  for i, p in ipairs(net:parameters()) do
+    p.value:copy(sawtooth(p.value:shape(), i - 1) - 0.5)
+  end
+  local scores = net:forward(sawtooth({ 2, 3, 32, 32 }, 0))
+  helpers.assert_near(scores:narrow(2, 1, 3):clone(), {
+    { -1.1116, 0.1751, 1.4617 }, { -0.5817, -0.0767, 0.4282 } }, 2e-4)
 end
 
 -- Only every second row and column pass the shortcut, between zero channels.
