@@ -67,6 +67,7 @@ function TestPictures:test_pooling_dampens_the_shift()
   local before, after = lunet.shift_test(conv, x, 2),
                         lunet.shift_test(pooled, x, 2)
   for i = 1, 2 do lu.assertTrue(after[i].moved < before[i].moved) end
+  lu.assertEquals(after[1].unchanged, 0)
   lu.assertTrue(before[1].moved < before[2].moved)
 end
 

@@ -103,6 +103,13 @@ function TestSliding:test_names_and_the_old_net_stay()
   lu.assertTrue(net:state()["1.weight"]:abs():sum() > 0)
 end
 
+function TestSliding:test_the_new_net_is_in_evaluation_mode()
+  local big = nn.to_convolutional(nn.sequential { nn.dropout {}, nn.flatten {},
+    nn.linear { out_features = 2 } }, { 1, 2, 2 })
+  local page = lunet.randn { 1, 1, 20, 20 }
+  helpers.assert_same(big:forward(page), big:predict(page))
+end
+
 function TestSliding:test_a_layer_that_stands_twice_stays_one()
   local relu = nn.relu {}
   local net = nn.sequential { nn.conv2d { out_channels = 2, kernel_size = 3 },

@@ -27,6 +27,17 @@ function TestVanishingGradient:test_of_twenty_layers()
   end
 end
 
+-- By He's choice of weights relu keeps the size itself, not only the ratio.
+function TestVanishingGradient:test_relu_keeps_the_size()
+  for _, row in ipairs(lunet.vanishing_gradient { seed = 1 }) do
+    if row.name == "relu" then
+      for _, norm in ipairs(row.norms) do
+        lu.assertTrue(norm > 1e-3 and norm < 1)
+      end
+    end
+  end
+end
+
 function TestVanishingGradient:test_more_sigmoids_leave_less()
   local before = 1
   for _, layers in ipairs { 2, 5, 10, 15 } do
