@@ -17,8 +17,8 @@
  *           dx = w[c] / sqrt(var[c] + eps) * dy
  * Source    Ioffe, Szegedy, "Batch Normalization", ICML 2015
  *
- * The textbook loops come first. The method "planes" below them reads x once
- * and spreads the channels over the threads.
+ * The textbook loops come first. The method "parts" below them does the same
+ * slice by slice.
  */
 #include <math.h>
 
@@ -106,25 +106,21 @@ static bool looks_at_batch(const ln_call *call) {
   return call->training && call->x[0]->count > 0;
 }
 
-static statistics *statistics_of(const ln_call *call, int64_t c) {
-  return (statistics *)call->saved + c;
-}
-
-static void settle_running(const batch_norm2d *o, const ln_call *call,
-                           int64_t c) {
+static statistics running_statistics(const batch_norm2d *o, const ln_call *call,
+                                     int64_t c) {
   const double mean = ln_state(call, 0)[c], var = ln_state(call, 1)[c];
-  *statistics_of(call, c) = (statistics){ mean, 1 / sqrt(var + o->eps), false };
+  return (statistics){ mean, 1 / sqrt(var + o->eps), false };
 }
 
-static void settle_batch(const batch_norm2d *o, const ln_call *call, int64_t c,
-                         ln_moments m) {
+/* The running ones follow. */
+static statistics batch_statistics(const batch_norm2d *o, const ln_call *call,
+                                   int64_t c, ln_moments m) {
   const double var = m.squares / m.count, unbiased = m.squares / (m.count - 1);
   float *mean = ln_state(call, 0) + c, *running_var = ln_state(call, 1) + c;
   *mean = (float)((1 - o->momentum) * *mean + o->momentum * m.mean);
   *running_var =
       (float)((1 - o->momentum) * *running_var + o->momentum * unbiased);
-  *statistics_of(call, c) =
-      (statistics){ m.mean, 1 / sqrt(var + o->eps), true };
+  return (statistics){ m.mean, 1 / sqrt(var + o->eps), true };
 }
 
 /* dx = along_dy * dy + along_x * (x - mean) + shift */
@@ -133,9 +129,9 @@ typedef struct gradient {
 } gradient;
 
 /* From the sums of dy and of dy * (x - mean) over channel c; dw and db, too. */
-static gradient gradient_of(const ln_call *call, int64_t c, double M,
-                            double sum_dy, double sum_dy_x) {
-  const statistics *of = statistics_of(call, c);
+static gradient gradient_of(const ln_call *call, int64_t c,
+                            const statistics *of, double M, double sum_dy,
+                            double sum_dy_x) {
   gradient g = { .along_dy = weight(call, c) * of->scale };
   if (of->of_batch) {
     g.along_x = -g.along_dy * of->scale * of->scale * sum_dy_x / M;
@@ -170,11 +166,11 @@ static ln_status forward(const void *self, const ln_call *call) {
   if (check_batch(call) != LN_OK) return LN_FAILED;
 
   for (int64_t c = 0; c < s.C; c++) {
-    if (looks_at_batch(call))
-      settle_batch(self, call, c, textbook_moments(&s, ln_x(call, 0), c));
-    else
-      settle_running(self, call, c);
-    const statistics *of = statistics_of(call, c);
+    statistics *of = (statistics *)call->saved + c;
+    *of = looks_at_batch(call)
+              ? batch_statistics(self, call, c,
+                                 textbook_moments(&s, ln_x(call, 0), c))
+              : running_statistics(self, call, c);
     for (int64_t n = 0; n < s.N; n++)
       for (int64_t i = 0; i < s.pixels; i++) {
         const double h = (x[n][c][i] - of->mean) * of->scale;
@@ -185,17 +181,16 @@ static ln_status forward(const void *self, const ln_call *call) {
 }
 
 static gradient textbook_gradient(const sizes *s, const ln_call *call,
-                                  int64_t c) {
+                                  int64_t c, const statistics *of) {
   const float(*x)[s->C][s->pixels] = (void *)ln_x(call, 0);
   const float(*dy)[s->C][s->pixels] = (void *)ln_dy(call, 0);
-  const double mean = statistics_of(call, c)->mean;
   double sum_dy = 0, sum_dy_x = 0;
   for (int64_t n = 0; n < s->N; n++)
     for (int64_t i = 0; i < s->pixels; i++) {
       sum_dy += dy[n][c][i];
-      sum_dy_x += dy[n][c][i] * (x[n][c][i] - mean);
+      sum_dy_x += dy[n][c][i] * (x[n][c][i] - of->mean);
     }
-  return gradient_of(call, c, (double)s->M, sum_dy, sum_dy_x);
+  return gradient_of(call, c, of, (double)s->M, sum_dy, sum_dy_x);
 }
 
 static ln_status backward(const void *self, const ln_call *call) {
@@ -206,118 +201,174 @@ static ln_status backward(const void *self, const ln_call *call) {
   float(*dx)[s.C][s.pixels] = (void *)ln_dx(call, 0);
 
   for (int64_t c = 0; c < s.C; c++) {
-    const gradient g = textbook_gradient(&s, call, c);
-    const double mean = statistics_of(call, c)->mean;
+    const statistics *of = (statistics *)call->saved + c;
+    const gradient g = textbook_gradient(&s, call, c, of);
     for (int64_t n = 0; dx && n < s.N; n++)
       for (int64_t i = 0; i < s.pixels; i++)
         dx[n][c][i] = (float)(g.along_dy * dy[n][c][i] +
-                              g.along_x * (x[n][c][i] - mean) + g.shift);
+                              g.along_x * (x[n][c][i] - of->mean) + g.shift);
   }
   return LN_OK;
 }
 
-/* ---- method "planes" ----------------------------------------------------- */
+/* ---- method "parts" ------------------------------------------------------ */
 
-/* The same, a channel at a time on whatever thread is free. Its N planes of
- * H*W numbers still lie in the cache when they are read again to write y, so
- * memory is read once. lunet/kernels/moments.h tells how the sums are made. */
+/* The same, slice by slice of the batch. A slice hands in the moments of its
+ * channels; merged, they are those of the batch, and the slices come by once
+ * more to be normalised. So the layers in front and behind find its numbers in
+ * the cache, and a ReLU behind it is done in passing. Sums run in vectors of
+ * floats, see lunet/kernels/moments.h. */
 
-static ln_moments plane_moments(const sizes *s, const float *x, int64_t c) {
-  ln_moments m = { 0, 0, 0 };
-  for (int64_t n = 0; n < s->N; n++)
-    ln_moments_add(&m, x + (n * s->C + c) * s->pixels, s->pixels);
-  return m;
+/* What all slices know of a channel. */
+typedef struct channel {
+  statistics of;
+  float mean, scale, shift;       /* y = (x - mean) * scale + shift */
+  float along_dy, along_x, along; /* dx = along_dy dy + along_x (x - mean) +
+                                     along */
+} channel;
+
+static ln_status plan_parts(const void *self, ln_infer *io) {
+  const int64_t C = ((const batch_norm2d *)self)->num_features;
+  io->saved = 0;
+  io->partial = C * (int64_t)sizeof(ln_moments);
+  io->shared = C * (int64_t)sizeof(channel);
+  return LN_OK;
 }
 
-/* One pass, as its chunks see it. */
-typedef struct pass {
-  const batch_norm2d *o;
-  const ln_call *call;
-  sizes s;
-} pass;
+static const float *plane_of(const float *x, const sizes *s, int64_t n,
+                             int64_t c) {
+  return x + (n * s->C + c) * s->pixels;
+}
 
-static void forward_channel(const pass *p, int64_t c) {
-  const sizes *s = &p->s;
-  const float *x = ln_x(p->call, 0);
-  if (looks_at_batch(p->call))
-    settle_batch(p->o, p->call, c, plane_moments(s, x, c));
-  else
-    settle_running(p->o, p->call, c);
-
-  const statistics *of = statistics_of(p->call, c);
-  const double slope = weight(p->call, c) * of->scale;
-  const float mean = (float)of->mean, scale = (float)slope;
-  /* what rounding the mean lost goes into the shift */
-  const float shift = (float)(bias(p->call, c) - slope * (of->mean - mean));
-  for (int64_t n = 0; n < s->N; n++) {
-    const float *from = x + (n * s->C + c) * s->pixels;
-    float *to = ln_y(p->call, 0) + (n * s->C + c) * s->pixels;
-    for (int64_t i = 0; i < s->pixels; i++)
-      to[i] = (from[i] - mean) * scale + shift;
+static ln_status forward_partial(const void *self, const ln_call *call) {
+  (void)self;
+  const sizes s = sizes_of(call);
+  ln_moments *moments = (void *)call->partial;
+  for (int64_t c = 0; c < s.C; c++) {
+    moments[c] = (ln_moments){ 0, 0, 0 };
+    for (int64_t n = 0; n < s.N; n++)
+      ln_moments_add(&moments[c], plane_of(ln_x(call, 0), &s, n, c), s.pixels);
   }
+  return LN_OK;
 }
 
-static gradient plane_gradient(const pass *p, int64_t c) {
-  const sizes *s = &p->s;
-  const double mean = statistics_of(p->call, c)->mean;
-  ln_sums sums = { 0, 0 };
-  for (int64_t n = 0; n < s->N; n++) {
-    const int64_t plane = (n * s->C + c) * s->pixels;
-    ln_sums_add(&sums, ln_dy(p->call, 0) + plane, ln_x(p->call, 0) + plane,
-                mean, s->pixels);
-  }
-  return gradient_of(p->call, c, (double)s->M, sums.v, sums.vx);
+static ln_moments merged_moments(const ln_call *call, int64_t c) {
+  ln_moments all = { 0, 0, 0 };
+  for (int64_t i = 0; i < call->n_partials; i++)
+    all = ln_moments_merge(all, ((const ln_moments *)ln_partial(call, i))[c]);
+  return all;
 }
 
-static void backward_channel(const pass *p, int64_t c) {
-  const sizes *s = &p->s;
-  const gradient g = plane_gradient(p, c);
-  if (!ln_dx(p->call, 0)) return;
-
-  const double exact = statistics_of(p->call, c)->mean;
-  const float mean = (float)exact;
-  const float along_dy = (float)g.along_dy, along_x = (float)g.along_x;
-  const float shift = (float)(g.shift - g.along_x * (exact - mean));
-  for (int64_t n = 0; n < s->N; n++) {
-    const int64_t plane = (n * s->C + c) * s->pixels;
-    const float *x = ln_x(p->call, 0) + plane, *dy = ln_dy(p->call, 0) + plane;
-    float *dx = ln_dx(p->call, 0) + plane;
-    for (int64_t i = 0; i < s->pixels; i++)
-      dx[i] = along_dy * dy[i] + (along_x * (x[i] - mean) + shift);
-  }
-}
-
-static void forward_channels(void *arg, const ln_chunk *chunk) {
-  for (int64_t c = chunk->begin; c < chunk->end; c++) forward_channel(arg, c);
-}
-
-static void backward_channels(void *arg, const ln_chunk *chunk) {
-  for (int64_t c = chunk->begin; c < chunk->end; c++) backward_channel(arg, c);
-}
-
-/* So many channels that waking a thread for them pays. */
-static int64_t worth_a_thread(const sizes *s) {
-  const int64_t numbers = 32768;
-  return s->M > 0 && s->M < numbers ? numbers / s->M : 1;
-}
-
-static ln_status planes_forward(const void *self, const ln_call *call) {
-  pass p = { self, call, sizes_of(call) };
+static ln_status forward_reduce(const void *self, const ln_call *call) {
+  const int64_t C = ln_x_dim(call, 0, 1);
+  channel *channels = call->shared;
   if (check_batch(call) != LN_OK) return LN_FAILED;
-  return call->host->parallel_for(call, p.s.C, worth_a_thread(&p.s),
-                                  forward_channels, &p);
+  for (int64_t c = 0; c < C; c++) {
+    const statistics of =
+        looks_at_batch(call)
+            ? batch_statistics(self, call, c, merged_moments(call, c))
+            : running_statistics(self, call, c);
+    const double scale = weight(call, c) * of.scale;
+    const float mean = (float)of.mean;
+    channels[c] = (channel){
+      .of = of,
+      .mean = mean,
+      .scale = (float)scale,
+      /* what rounding the mean lost goes into the shift */
+      .shift = (float)(bias(call, c) - scale * (of.mean - (double)mean)),
+    };
+  }
+  return LN_OK;
 }
 
-static ln_status planes_backward(const void *self, const ln_call *call) {
-  pass p = { self, call, sizes_of(call) };
-  return call->host->parallel_for(call, p.s.C, worth_a_thread(&p.s),
-                                  backward_channels, &p);
+static void normalise_plane(const channel *k, const float *x, int64_t n,
+                            bool relu, float *y) {
+  const float mean = k->mean, scale = k->scale, shift = k->shift;
+  if (relu)
+    for (int64_t i = 0; i < n; i++) {
+      const float v = (x[i] - mean) * scale + shift;
+      y[i] = v <= 0 ? 0 : v;
+    }
+  else
+    for (int64_t i = 0; i < n; i++) y[i] = (x[i] - mean) * scale + shift;
+}
+
+static ln_status forward_slice(const void *self, const ln_call *call) {
+  (void)self;
+  const sizes s = sizes_of(call);
+  const channel *channels = call->shared;
+  const float *x = ln_x(call, 0);
+  float *y = ln_y(call, 0);
+  for (int64_t n = 0; n < s.N; n++)
+    for (int64_t c = 0; c < s.C; c++, x += s.pixels, y += s.pixels)
+      normalise_plane(&channels[c], x, s.pixels, call->activation == LN_IS_RELU,
+                      y);
+  return LN_OK;
+}
+
+static ln_status backward_partial(const void *self, const ln_call *call) {
+  (void)self;
+  const sizes s = sizes_of(call);
+  const channel *channels = call->shared;
+  ln_sums *sums = (void *)call->partial;
+  for (int64_t c = 0; c < s.C; c++) {
+    sums[c] = (ln_sums){ 0, 0 };
+    for (int64_t n = 0; n < s.N; n++)
+      ln_sums_add(&sums[c], plane_of(ln_dy(call, 0), &s, n, c),
+                  plane_of(ln_x(call, 0), &s, n, c), channels[c].of.mean,
+                  s.pixels);
+  }
+  return LN_OK;
+}
+
+static ln_status backward_reduce(const void *self, const ln_call *call) {
+  (void)self;
+  const sizes s = sizes_of(call);
+  channel *channels = call->shared;
+  for (int64_t c = 0; c < s.C; c++) {
+    ln_sums all = { 0, 0 };
+    for (int64_t i = 0; i < call->n_partials; i++) {
+      const ln_sums *sums = ln_partial(call, i);
+      all.v += sums[c].v;
+      all.vx += sums[c].vx;
+    }
+    channel *k = &channels[c];
+    const gradient g = gradient_of(call, c, &k->of, (double)s.M, all.v, all.vx);
+    k->along_dy = (float)g.along_dy;
+    k->along_x = (float)g.along_x;
+    k->along = (float)(g.shift - g.along_x * (k->of.mean - (double)k->mean));
+  }
+  return LN_OK;
+}
+
+static ln_status backward_slice(const void *self, const ln_call *call) {
+  (void)self;
+  const sizes s = sizes_of(call);
+  const channel *k = call->shared;
+  const float *x = ln_x(call, 0), *dy = ln_dy(call, 0);
+  float *dx = ln_dx(call, 0);
+  for (int64_t n = 0; n < s.N; n++)
+    for (int64_t c = 0; c < s.C; c++) {
+      const float mean = k[c].mean, along_dy = k[c].along_dy;
+      const float along_x = k[c].along_x, along = k[c].along;
+      for (int64_t i = 0; i < s.pixels; i++)
+        dx[i] = along_dy * dy[i] + (along_x * (x[i] - mean) + along);
+      x += s.pixels, dy += s.pixels, dx += s.pixels;
+    }
+  return LN_OK;
 }
 
 static const ln_kernel kernels[] = {
-  { .method = "planes",
-    .forward = planes_forward,
-    .backward = planes_backward },
+  { .method = "parts",
+    .plan = plan_parts,
+    .forward = forward_slice,
+    .backward = backward_slice,
+    .per_sample = 1,
+    .activations = LN_ACCEPTS(LN_IS_RELU),
+    .forward_partial = forward_partial,
+    .forward_reduce = forward_reduce,
+    .backward_partial = backward_partial,
+    .backward_reduce = backward_reduce },
 };
 
 static const ln_layer layer = {

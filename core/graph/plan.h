@@ -53,6 +53,7 @@ typedef struct ln_plan_value {
   bool wants_grad; /* a gradient is needed at it or behind it */
   bool has_grad;   /* and one arrives */
   bool is_tapped;
+  int64_t uses;       /* how often it is the input of a layer */
   int64_t n_outputs;  /* how often it is an output of the net */
   bool starts_filled; /* dy is set before backward begins: an output that is
                          used inside as well, or a gradient nobody gives */
@@ -122,7 +123,13 @@ ln_status ln_plan_new(struct ln_net *, const ln_shape *x, bool training,
 bool ln_plan_fits(const ln_plan *, const struct ln_net *, const ln_shape *x);
 void ln_plan_free(ln_plan *);
 
-/* The second half of ln_plan_new: gives every number its place (layout.c). */
+/* Parts of ln_plan_new. Items of a slice, by the cost of the whole batch: a
+ * function of shapes alone, as results must not depend on the machine. */
+int64_t ln_slice_items(const struct ln_net *, const ln_inference *nodes,
+                       int64_t batch);
+void ln_plan_share_memory(ln_plan *, const struct ln_net *);
+void ln_plan_make_steps(ln_plan *, const struct ln_net *, int64_t items);
+/* Gives every number its place (layout.c). */
 ln_status ln_plan_lay_out(ln_plan *, const struct ln_net *);
 
 /* Inference of all nodes; shapes[v] of each value. items: see

@@ -7,7 +7,7 @@ local helpers = require "plugins.helpers"
 
 local nn = lunet.nn
 local random = gradcheck.random
-local methods = { "planes", "textbook" }
+local methods = { "parts", "textbook" }
 
 -- Calls f with a batch norm of each method.
 local function with_each(options, f)
@@ -88,7 +88,7 @@ function TestBatchNorm2d:test_each_channel_has_mean_0_and_deviation_1()
 end
 
 -- 2^20 + 0 or 1 is exact in float32; the sum of squares would not be. Planes of
--- 1500 numbers are more than one block of the method "planes".
+-- 1500 numbers are more than one block of the method "parts".
 function TestBatchNorm2d:test_a_mean_far_larger_than_the_deviation()
   local near_0 = lunet.rand { 3, 2, 30, 50 }:gt(0.5)
   local far = near_0 + 2 ^ 20
@@ -104,17 +104,17 @@ end
 function TestBatchNorm2d:test_the_first_item_may_be_an_outlier()
   local x = lunet.randn { 4, 1, 20, 60 }
   x[1]:fill(1e6)
-  local fast = nn.batch_norm2d { method = "planes" }
+  local fast = nn.batch_norm2d { method = "parts" }
   local textbook = nn.batch_norm2d { method = "textbook" }
   helpers.assert_near(fast:forward(x), textbook:forward(x):tolist(), 1e-6)
   helpers.assert_near(fast:state().running_var,
     textbook:state().running_var:tolist(), 1e-6)
 end
 
-function TestBatchNorm2d:test_planes_equals_textbook()
+function TestBatchNorm2d:test_parts_equals_textbook()
   for _, size in ipairs { { 1, 2 }, { 7, 7 }, { 41, 53 } } do
     for _, affine in ipairs { true, false } do
-      helpers.assert_equals_textbook("batch_norm2d", "planes",
+      helpers.assert_equals_textbook("batch_norm2d", "parts",
         { affine = affine }, random { 4, 5, size[1], size[2] })
     end
   end
