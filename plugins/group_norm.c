@@ -196,8 +196,8 @@ static void weight_gradients(const sizes s, const ln_call *call) {
 
 static ln_status backward(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, &call->x[0]->shape);
-  if (ln_dx(call, 0)) input_gradient(s, call);
   if (ln_dw(call, 0) || ln_dw(call, 1)) weight_gradients(s, call);
+  if (ln_dx(call, 0)) input_gradient(s, call); /* may overwrite dy */
   return LN_OK;
 }
 
@@ -214,6 +214,16 @@ static ln_status planes_plan(const void *self, ln_infer *io) {
   return LN_OK;
 }
 
+static void forward_plane(const ln_call *call, statistics group, int64_t c,
+                          int64_t P, const float *x, float *y) {
+  const double slope = weight(call, c) * group.scale;
+  const float mean = (float)group.mean, scale = (float)slope;
+  /* what rounding the mean lost goes into the shift */
+  const float shift =
+      (float)(bias(call, c) - slope * (group.mean - (double)mean));
+  for (int64_t i = 0; i < P; i++) y[i] = (x[i] - mean) * scale + shift;
+}
+
 static ln_status planes_forward(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, &call->x[0]->shape);
   const float *x = ln_x(call, 0);
@@ -225,14 +235,8 @@ static ln_status planes_forward(const void *self, const ln_call *call) {
       ln_moments m = { 0, 0, 0 };
       ln_moments_add(&m, x, s.M);
       *group = settle(self, m.mean, m.squares / m.count);
-      for (int64_t c = g * s.CG; c < (g + 1) * s.CG; c++, x += s.P, y += s.P) {
-        const double slope = weight(call, c) * group->scale;
-        const float mean = (float)group->mean, scale = (float)slope;
-        /* what rounding the mean lost goes into the shift */
-        const float shift =
-            (float)(bias(call, c) - slope * (group->mean - (double)mean));
-        for (int64_t i = 0; i < s.P; i++) y[i] = (x[i] - mean) * scale + shift;
-      }
+      for (int64_t c = g * s.CG; c < (g + 1) * s.CG; c++, x += s.P, y += s.P)
+        forward_plane(call, *group, c, s.P, x, y);
     }
   return LN_OK;
 }
@@ -248,6 +252,36 @@ static void sum_planes(const sizes s, const ln_call *call) {
     }
 }
 
+/* dx = slope * dy + along_x * (x - mean) + shift, where slope is w * scale */
+typedef struct gradient {
+  double scale, along_x, shift;
+  float mean; /* rounded; the shift makes up for it */
+} gradient;
+
+/* From the sums of the CG planes of group g. */
+static gradient gradient_of(const sizes *s, const ln_call *call, int64_t g,
+                            statistics group, const ln_sums *plane) {
+  double A = 0, B = 0;
+  for (int64_t k = 0; k < s->CG; k++) {
+    const double w = weight(call, g * s->CG + k);
+    A += w * plane[k].v;
+    B += w * plane[k].vx * group.scale;
+  }
+  const double scale = group.scale, M = (double)s->M;
+  const float mean = (float)group.mean;
+  gradient d = { scale, -scale * scale * B / M, -scale * A / M, mean };
+  d.shift -= d.along_x * (group.mean - (double)mean);
+  return d;
+}
+
+static void backward_plane(gradient d, double w, int64_t P, const float *x,
+                           const float *dy, float *dx) {
+  const float slope = (float)(w * d.scale), mean = d.mean;
+  const float along_x = (float)d.along_x, shift = (float)d.shift;
+  for (int64_t i = 0; i < P; i++)
+    dx[i] = slope * dy[i] + (along_x * (x[i] - mean) + shift);
+}
+
 static void planes_input_gradient(const sizes s, const ln_call *call) {
   const float *x = ln_x(call, 0), *dy = ln_dy(call, 0);
   float *dx = ln_dx(call, 0);
@@ -256,21 +290,10 @@ static void planes_input_gradient(const sizes s, const ln_call *call) {
 
   for (int64_t n = 0; n < s.N; n++)
     for (int64_t g = 0; g < s.G; g++, group++, plane += s.CG) {
-      const int64_t first = g * s.CG;
-      double A = 0, B = 0;
-      for (int64_t k = 0; k < s.CG; k++) {
-        A += weight(call, first + k) * plane[k].v;
-        B += weight(call, first + k) * plane[k].vx * group->scale;
-      }
-      const double scale = group->scale, M = (double)s.M;
-      const double along_x = -scale * scale * B / M;
-      const float mean = (float)group->mean, slope_x = (float)along_x;
-      const float shift =
-          (float)(-scale * A / M - along_x * (group->mean - (double)mean));
-      for (int64_t k = 0; k < s.CG; k++, x += s.P, dy += s.P, dx += s.P) {
-        const float slope = (float)(weight(call, first + k) * scale);
-        for (int64_t i = 0; i < s.P; i++)
-          dx[i] = slope * dy[i] + (slope_x * (x[i] - mean) + shift);
+      const gradient d = gradient_of(&s, call, g, *group, plane);
+      for (int64_t c = g * s.CG; c < (g + 1) * s.CG; c++) {
+        backward_plane(d, weight(call, c), s.P, x, dy, dx);
+        x += s.P, dy += s.P, dx += s.P;
       }
     }
 }
@@ -316,7 +339,7 @@ static const ln_layer layer = {
   .inputs = "x(N,num_channels,...)",
   .outputs = "y(N,num_channels,...)",
   LN_OPTIONS(group_norm, options),
-  .traits = LN_PER_SAMPLE | LN_FORGETS_Y,
+  .traits = LN_PER_SAMPLE | LN_IN_PLACE | LN_FORGETS_Y,
   .create = create,
   .params = params,
   .infer = infer,

@@ -150,7 +150,7 @@ static void weight_gradients(const sizes s, const ln_call *call) {
 static ln_status backward(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, &call->x[0]->shape);
   if (ln_dw(call, 0) || ln_dw(call, 1)) weight_gradients(s, call);
-  if (ln_dx(call, 0)) input_gradient(s, call);
+  if (ln_dx(call, 0)) input_gradient(s, call); /* may overwrite dy */
   return LN_OK;
 }
 
@@ -191,22 +191,27 @@ static ln_status rows_forward(const void *self, const ln_call *call) {
   return LN_OK;
 }
 
+/* dx holds g = w * dy and becomes the gradient. */
+static void row_gradient(statistics of, int64_t count, const float *x,
+                         float *dx) {
+  ln_sums g = { 0, 0 };
+  ln_sums_add(&g, dx, x, of.mean, count);
+  const double D = (double)count, scale = of.scale;
+  const double along_x = -scale * scale * scale * g.vx / D;
+  const float mean = (float)of.mean, a = (float)scale, b = (float)along_x;
+  const float shift = (float)(-scale * g.v / D - along_x * (of.mean - mean));
+  for (int64_t i = 0; i < count; i++)
+    dx[i] = a * dx[i] + (b * (x[i] - mean) + shift);
+}
+
 static void rows_input_gradient(const sizes s, const ln_call *call) {
   const float *w = ln_w(call, 0), *x = ln_x(call, 0), *dy = ln_dy(call, 0);
   float *dx = ln_dx(call, 0);
   const statistics *of = call->saved;
 
   for (int64_t r = 0; r < s.R; r++, x += s.D, dy += s.D, dx += s.D) {
-    for (int64_t i = 0; i < s.D; i++) dx[i] = w ? w[i] * dy[i] : dy[i]; /* g */
-    ln_sums g = { 0, 0 };
-    ln_sums_add(&g, dx, x, of[r].mean, s.D);
-    const double scale = of[r].scale, D = (double)s.D;
-    const double along_x = -scale * scale * scale * g.vx / D;
-    const float a = (float)scale, b = (float)along_x, mean = (float)of[r].mean;
-    const float shift =
-        (float)(-scale * g.v / D - along_x * (of[r].mean - mean));
-    for (int64_t i = 0; i < s.D; i++)
-      dx[i] = a * dx[i] + (b * (x[i] - mean) + shift);
+    for (int64_t i = 0; i < s.D; i++) dx[i] = w ? w[i] * dy[i] : dy[i];
+    row_gradient(of[r], s.D, x, dx);
   }
 }
 
@@ -230,7 +235,7 @@ static void rows_weight_gradients(const sizes s, const ln_call *call) {
 static ln_status rows_backward(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, &call->x[0]->shape);
   if (ln_dw(call, 0) || ln_dw(call, 1)) rows_weight_gradients(s, call);
-  if (ln_dx(call, 0)) rows_input_gradient(s, call);
+  if (ln_dx(call, 0)) rows_input_gradient(s, call); /* may overwrite dy */
   return LN_OK;
 }
 
@@ -252,7 +257,7 @@ static const ln_layer layer = {
   .inputs = "x(N,...,normalized_shape)",
   .outputs = "y(N,...,normalized_shape)",
   LN_OPTIONS(layer_norm, options),
-  .traits = LN_PER_SAMPLE | LN_FORGETS_Y,
+  .traits = LN_PER_SAMPLE | LN_IN_PLACE | LN_FORGETS_Y,
   .params = params,
   .infer = infer,
   .forward = forward,
