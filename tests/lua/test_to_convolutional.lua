@@ -93,6 +93,20 @@ function TestSliding:test_batch_norm_and_global_pooling()
   lu.assertEquals(n, 3)
 end
 
+function TestSliding:test_all_activations()
+  for _, word in ipairs { "relu", "leaky_relu", "prelu", "elu", "gelu", "silu",
+    "sigmoid", "tanh", "softplus", "hardswish", "log_softmax",
+    "local_response_norm" } do
+    local options = word == "local_response_norm" and { size = 3 } or nil
+    local net = nn.sequential { nn.conv2d { out_channels = 4, kernel_size = 2 },
+      nn[word](options), nn.flatten {}, nn.linear { out_features = 3 } }
+    each_window(net, { 1, 4, 4 }, lunet.randn { 2, 1, 5, 6 },
+      function(window, scores)
+        helpers.assert_near(scores, net:predict(window):tolist(), 1e-5)
+      end)
+  end
+end
+
 function TestSliding:test_names_and_the_old_net_stay()
   local net = nn.sequential { name = "reader", nn.flatten {},
     nn.linear { out_features = 2 } }
