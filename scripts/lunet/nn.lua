@@ -21,6 +21,11 @@ function nn.load(path) return require("lunet.checkpoint").load(path) end
 function nn.tie(unshared) return require("lunet.tie").tie(unshared) end
 function nn.untie(conv, size) return require("lunet.tie").untie(conv, size) end
 
+-- A classifier that slides over a larger page.
+function nn.to_convolutional(net, input_shape)
+  return require("lunet.to_convolutional")(net, input_shape)
+end
+
 -- A plugin is looked for when its word is first used.
 return setmetatable(nn, {
   __index = function(_, word)
