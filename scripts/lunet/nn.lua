@@ -1,8 +1,10 @@
 -- nn.lua - layers and nets. nn.conv2d{ … } makes a layer: any word for which
--- a plugin is found. nn.sequential, nn.graph and nn.input make nets of them.
+-- a plugin is found. nn.sequential, nn.graph and nn.input make nets of them,
+-- nn.init says how their weights begin.
 
 local core = require "lunet_core"
 local graph = require "lunet.graph"
+local initialise = require "lunet.initialise"
 local layer = require "lunet.layer"
 local node = require "lunet.node"
 local sequential = require "lunet.sequential"
@@ -11,6 +13,7 @@ local nn = {
   sequential = sequential.new,
   graph = graph.new,
   input = node.input,
+  init = initialise.rules,
 }
 
 -- A net that net:save wrote.
