@@ -11,8 +11,9 @@
 --   jump  = jump * stride
 -- Where branches meet, the fields are joined: from the first place of any to
 -- the last of any. A layer without a window leaves the field as it is if it
--- keeps the rows and columns, as a relu does; else, as flatten does, each of
--- its units sees the whole image: size H, jump 0.
+-- keeps the rows and columns, as a relu does; else, as after flatten, each of
+-- its units sees all that any unit before it sees, which is the whole image but
+-- for rows that no window reads; jump is 0.
 --
 -- Source: Araujo, Norris and Sim, "Computing receptive fields of convolutional
 -- neural networks", Distill 2019; they count places from 0.
@@ -36,12 +37,17 @@ local function of_the_image(image)
   return field
 end
 
-local function whole(image)
-  local field = {}
-  for i, size in ipairs(image) do
-    field[i] = { size = size, jump = 0, start = 1 }
+-- What all units together see of an image; `units` says how many there are
+-- along each axis.
+local function of_all(field, units, image)
+  local all = {}
+  for i, axis in ipairs(field) do
+    local last = axis.start + ((units[i] or 1) - 1) * axis.jump + axis.size - 1
+    local first = math.max(axis.start, 1)
+    all[i] = { start = first, jump = 0,
+               size = math.min(last, image[i]) - first + 1 }
   end
-  return field
+  return all
 end
 
 function receptive_field.is_whole(field)
@@ -90,7 +96,7 @@ local function through_input(core_net, node, info, k, field, image)
   end
   local x = image_of(core_net:shape(node.inputs[k]))
   local y = image_of(info.shape)
-  return same_list(x, y) and field or whole(image)
+  return same_list(x, y) and field or of_all(field, x, image)
 end
 
 local function of_node(core_net, node, info, fields, image)
