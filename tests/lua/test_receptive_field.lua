@@ -189,7 +189,9 @@ function blocks.grouped(dice)
                      groups = 2 }
 end
 
-function blocks.max_pool(dice) return pool(dice(3) + 1, dice(3), dice(2) - 1) end
+function blocks.max_pool(dice)
+  return pool(dice(3) + 1, dice(3), dice(2) - 1)
+end
 
 function blocks.avg_pool(dice)
   return nn.avg_pool2d { kernel_size = { dice(3), dice(3) }, stride = dice(2) }
