@@ -113,9 +113,11 @@ function module:build(...)
 end
 
 -- Prints the layers with output shape, parameters, multiply-adds, memory and
--- receptive field.
+-- receptive field, for items of these shapes; without, of those built before,
+-- as a graph was when it was made.
 function module:summary(...)
-  self:build(...)
+  local built = self:core_net():shape(0) ~= nil
+  if select("#", ...) > 0 or not built then self:build(...) end
   print(require("lunet.summary").text(self))
 end
 

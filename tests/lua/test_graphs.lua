@@ -383,6 +383,18 @@ function TestSummary:test_no_line_is_longer_than_100_columns()
   lu.assertStrContains(table.concat(lines, "\n"), "note: ")
 end
 
+function TestSummary:test_knows_the_shapes_of_a_graph()
+  local x, printed = nn.input { 2, 5, 5 }, nil
+  local net = nn.graph(x, conv(2, 3)(x))
+  local print_before = print
+  _G.print = function(text) printed = text end -- luacheck: ignore 122
+  net:summary()
+  _G.print = print_before -- luacheck: ignore 122
+  lu.assertStrContains(printed, "(N,2,5,5)")
+  lu.assertErrorMsgContains("the net has 1 input, but got 0",
+                            net[1].summary, net[1])
+end
+
 function TestSummary:test_of_a_net_without_images()
   local net = nn.sequential { nn.linear { out_features = 2 } }
   net:build { 3 }
