@@ -241,33 +241,39 @@ static ln_status place_weight_gradients(layout *l, int64_t i) {
 
 /* ---- from drafts to buffers ---- */
 
-/* Widens a time to that of the whole step it falls into: slices of one step
+/* The step that runs at a time, and when that begins and ends. False: none. */
+typedef struct span {
+  int64_t begin, end;
+  bool sliced;
+} span;
+
+static bool step_at(const ln_plan *p, int64_t time, span *out) {
+  int64_t n = p->n_nodes;
+  bool forward = time < n;
+  int64_t node = forward ? time : 2 * n - time;
+  if (node < 0 || node >= n) return false;
+  const ln_plan_step *s = step_of(p, node);
+  if (forward) {
+    *out = (span){ s->first, s->last, s->sliced };
+  } else {
+    if (s->opens == node) s--; /* which runs its backward */
+    *out = (span){ 2 * n - s->back_last, 2 * n - s->back_first, s->sliced };
+  }
+  return true;
+}
+
+/* Widens a life to those of the whole steps it falls into: slices of one step
  * run at once, so its numbers all live together. */
 static void widen(const ln_plan *p, int64_t *first, int64_t *last) {
-  int64_t n = p->n_nodes;
-  for (int64_t i = 0; i < p->n_steps; i++) {
-    const ln_plan_step *s = &p->steps[i];
-    int64_t begin = s->first, end = s->last;
-    if (*first >= begin && *first <= end) *first = begin;
-    if (*last >= begin && *last <= end) *last = end;
-    begin = 2 * n - s->back_last;
-    end = 2 * n - s->back_first;
-    if (*first >= begin && *first <= end) *first = begin;
-    if (*last >= begin && *last <= end) *last = end;
-  }
+  span s;
+  if (step_at(p, *first, &s)) *first = s.begin;
+  if (step_at(p, *last, &s)) *last = s.end;
 }
 
 /* Does all its life fall into one direction of one sliced step? */
 static bool within_a_step(const ln_plan *p, const draft *d) {
-  int64_t n = p->n_nodes;
-  for (int64_t i = 0; i < p->n_steps; i++) {
-    const ln_plan_step *s = &p->steps[i];
-    bool forward = d->first >= s->first && d->last <= s->last;
-    bool backward =
-        d->first >= 2 * n - s->back_last && d->last <= 2 * n - s->back_first;
-    if (s->sliced && (forward || backward)) return true;
-  }
-  return false;
+  span s;
+  return step_at(p, d->first, &s) && s.sliced && d->last <= s.end;
 }
 
 static ln_status make_buffers(layout *l) {

@@ -96,9 +96,11 @@ void ln_net_free(ln_net *net) {
   ln_free(net);
 }
 
-/* An array with room for n + more elements; the old one is given back. */
-static void *grown(void *old, int64_t n, int64_t more, size_t size) {
-  char *new = ln_alloc_zero((size_t)(n + more) * size);
+/* The array with room for one more element. It always has room for a power of
+ * two, so only at such a count a larger one is made and the old given back. */
+static void *grown(void *old, int64_t n, size_t size) {
+  if ((n & (n - 1)) != 0) return old;
+  char *new = ln_alloc_zero((size_t)(n ? 2 * n : 1) * size);
   if (!new) return NULL;
   if (n) memcpy(new, old, (size_t)n * size);
   ln_free(old);
@@ -106,7 +108,7 @@ static void *grown(void *old, int64_t n, int64_t more, size_t size) {
 }
 
 static ln_status add_value(ln_net *net, int64_t node, int64_t input) {
-  ln_value_source *more = grown(net->values, net->n_values, 1, sizeof *more);
+  ln_value_source *more = grown(net->values, net->n_values, sizeof *more);
   if (!more) return LN_FAILED;
   net->values = more;
   more[net->n_values++] = (ln_value_source){ node, input };
@@ -114,7 +116,7 @@ static ln_status add_value(ln_net *net, int64_t node, int64_t input) {
 }
 
 ln_status ln_net_add_input(ln_net *net, int64_t *value) {
-  int64_t *more = grown(net->inputs, net->n_inputs, 1, sizeof *more);
+  int64_t *more = grown(net->inputs, net->n_inputs, sizeof *more);
   if (!more) return LN_FAILED;
   net->inputs = more;
   free_room(net);
@@ -154,10 +156,10 @@ ln_status ln_net_add_layer(ln_net *net, ln_instance *instance,
                            const char *label, const int64_t *inputs,
                            int64_t n_inputs, int64_t *first) {
   if (check_values(net, inputs, n_inputs)) return LN_FAILED;
-  ln_node *nodes = grown(net->nodes, net->n_nodes, 1, sizeof *nodes);
+  ln_node *nodes = grown(net->nodes, net->n_nodes, sizeof *nodes);
   if (!nodes) return LN_FAILED;
   net->nodes = nodes;
-  uint64_t *steps = grown(net->steps, net->n_nodes, 1, sizeof *steps);
+  uint64_t *steps = grown(net->steps, net->n_nodes, sizeof *steps);
   if (!steps) return LN_FAILED;
   net->steps = steps;
   ln_node *node = &nodes[net->n_nodes];
@@ -171,7 +173,7 @@ ln_status ln_net_add_layer(ln_net *net, ln_instance *instance,
 
 ln_status ln_net_set_outputs(ln_net *net, const int64_t *values, int64_t n) {
   if (check_values(net, values, n)) return LN_FAILED;
-  int64_t *copy = grown(NULL, 0, n, sizeof *copy);
+  int64_t *copy = ln_alloc((size_t)n * sizeof *copy);
   if (!copy) return LN_FAILED;
   free_room(net);
   ln_free(net->outputs);
@@ -179,14 +181,6 @@ ln_status ln_net_set_outputs(ln_net *net, const int64_t *values, int64_t n) {
   net->outputs = copy;
   net->n_outputs = n;
   return LN_OK;
-}
-
-int64_t ln_net_count_uses(const ln_net *net, int64_t value) {
-  int64_t uses = 0;
-  for (int64_t i = 0; i < net->n_nodes; i++)
-    for (int64_t k = 0; k < net->nodes[i].n_inputs; k++)
-      uses += net->nodes[i].inputs[k] == value;
-  return uses;
 }
 
 void ln_net_requires_grad(ln_net *net, bool inputs) {
@@ -228,8 +222,8 @@ static ln_status check_inputs(const ln_net *net, int64_t n) {
 
 ln_status ln_net_build(ln_net *net, const ln_shape *inputs, int64_t n) {
   if (check_inputs(net, n)) return LN_FAILED;
-  ln_inference *built = grown(NULL, 0, net->n_nodes, sizeof *built);
-  ln_shape *shapes = grown(NULL, 0, net->n_values, sizeof *shapes);
+  ln_inference *built = ln_alloc_zero((size_t)net->n_nodes * sizeof *built);
+  ln_shape *shapes = ln_alloc_zero((size_t)net->n_values * sizeof *shapes);
   if (!built || !shapes || ln_net_infer(net, inputs, 0, built, shapes)) {
     ln_free(built);
     ln_free(shapes);

@@ -70,8 +70,6 @@ struct ln_net {
 /* The plan for these inputs, made or reused. */
 ln_status ln_net_plan(ln_net *, const ln_shape *x, bool training,
                       ln_plan **out);
-/* How often a value is the input of a layer. */
-int64_t ln_net_count_uses(const ln_net *, int64_t value);
 /* Gives the lists x and y their room, once. */
 ln_status ln_net_make_room(ln_net *);
 void ln_net_release_kept(ln_net *);

@@ -88,6 +88,9 @@ static void describe_values(ln_plan *p, const ln_net *net) {
   }
   for (int64_t i = 0; i < net->n_outputs; i++)
     p->values[net->outputs[i]].n_outputs++;
+  for (int64_t i = 0; i < net->n_nodes; i++)
+    for (int64_t k = 0; k < net->nodes[i].n_inputs; k++)
+      p->values[net->nodes[i].inputs[k]].uses++;
   for (const ln_tap *t = net->taps; t; t = t->next)
     p->values[t->value].is_tapped = true;
 }
@@ -158,7 +161,7 @@ static bool is_input(const ln_net *net, int64_t value) {
 static void find_filled(ln_plan *p, const ln_net *net) {
   for (int64_t v = 0; v < net->n_values; v++) {
     ln_plan_value *value = &p->values[v];
-    bool inside = ln_net_count_uses(net, v) > 0 || value->is_tapped;
+    bool inside = value->uses > 0 || value->is_tapped;
     if (value->has_grad && value->n_outputs &&
         (inside || value->n_outputs > 1 || is_input(net, v)))
       value->starts_filled = true;

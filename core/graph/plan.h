@@ -53,6 +53,7 @@ typedef struct ln_plan_value {
   bool wants_grad; /* a gradient is needed at it or behind it */
   bool has_grad;   /* and one arrives */
   bool is_tapped;
+  int64_t uses;       /* how often it is the input of a layer */
   int64_t n_outputs;  /* how often it is an output of the net */
   bool starts_filled; /* dy is set before backward begins: an output that is
                          used inside as well, or a gradient nobody gives */

@@ -17,7 +17,7 @@ static bool can_share(const ln_plan *p, const ln_net *net, int64_t i) {
   const ln_plan_value *x = &p->values[node->inputs[0]];
   const ln_plan_value *y = &p->values[node->first_output];
   return !y->n_outputs && !y->is_tapped && !x->n_outputs && !x->is_tapped &&
-         x->item == y->item && ln_net_count_uses(net, node->inputs[0]) == 1;
+         x->item == y->item && x->uses == 1;
 }
 
 /* May a value lose its numbers once its only reader has run? The layer that
