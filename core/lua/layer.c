@@ -190,8 +190,8 @@ static int initialise_tensor(lua_State *L) {
   const double fan_in = ln_lua_check_number(L, 3, "nn.init", "fan_in");
   const double fan_out = ln_lua_check_number(L, 4, "nn.init", "fan_out");
   const char *name = ln_lua_check_text(L, 5, "nn.init", "name");
-  const ln_status s = ln_tensor_initialise(t, &how, fan_in, fan_out,
-                                           ln_next_random_user(), 0);
+  const ln_status s =
+      ln_tensor_initialise(t, &how, fan_in, fan_out, ln_next_random_user(), 0);
   if (s) ln_prefix_error("nn.init: %s ", name);
   ln_lua_check(L, s);
   return 0;

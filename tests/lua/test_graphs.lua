@@ -391,8 +391,9 @@ function TestSummary:test_knows_the_shapes_of_a_graph()
   net:summary()
   _G.print = print_before -- luacheck: ignore 122
   lu.assertStrContains(printed, "(N,2,5,5)")
-  lu.assertErrorMsgContains("the net has 1 input, but got 0",
-                            net[1].summary, net[1])
+  local unknown = nn.sequential { nn.relu {} }
+  lu.assertErrorMsgContains("the net has 1 input, but got 0", unknown.summary,
+                            unknown)
 end
 
 function TestSummary:test_of_a_net_without_images()
