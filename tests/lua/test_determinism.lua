@@ -70,6 +70,15 @@ local layers = {
   { function() return nn.dropout { p = 0.4 } end, image },
   { function() return nn.batch_norm2d {} end, image },
   { function() return nn.batch_norm2d { method = "textbook" } end, image },
+  { function() return nn.layer_norm { normalized_shape = { 9, 8 } } end,
+    image },
+  { function() return nn.layer_norm { normalized_shape = 30,
+                                      method = "textbook" } end, row },
+  { function() return nn.group_norm { num_groups = 2 } end, image },
+  { function() return nn.group_norm { num_groups = 2,
+                                      method = "textbook" } end, image },
+  { function() return nn.local_response_norm { size = 3, alpha = 1 } end,
+    image },
 }
 
 TestLayers = {}
