@@ -12,12 +12,14 @@ local layer = module.class("layer", function(object, name)
 end)
 
 -- The options that are the layer's own, and how its parameters are to begin.
+-- An `init` that is a plain value is the layer's own, as the number of prelu.
 local function split_init(options)
-  if not options or options.init == nil then return options end
+  local init = options and options.init
+  if type(init) ~= "table" and type(init) ~= "function" then return options end
   local own = {}
   for name, value in pairs(options) do own[name] = value end
   own.init = nil
-  return own, options.init
+  return own, init
 end
 
 -- A new layer. `options` may hold its name and its `init`, too.

@@ -229,6 +229,13 @@ function TestOption:test_one_rule_is_for_the_weights()
   assert_statistics(he.weight, 0, math.sqrt(2 / 50))
 end
 
+-- prelu has an option of that name, a number, as in PyTorch.
+function TestOption:test_a_number_is_for_the_layer()
+  lu.assertEquals(nn.prelu { init = 0.5 }.weight:max(), 0.5)
+  local named = nn.prelu { init = { weight = init.constant { val = 0.125 } } }
+  lu.assertEquals(named.weight:max(), 0.125)
+end
+
 function TestOption:test_the_net_that_holds_it_may_be_saved()
   local net = nn.sequential { nn.linear { in_features = 3, out_features = 3,
                                           init = init.orthogonal {} } }
@@ -282,6 +289,8 @@ function TestRefusals:test_options()
           { in_features = 1, out_features = 1, init = init.zeros })
   refused("relu: init is given, but no parameter here has a fan_in", nn.relu,
           { init = init.zeros {} })
+  refused("linear has no option 'init'", nn.linear,
+          { in_features = 1, out_features = 1, init = 3 })
   local given = { out_features = 2, init = { wieght = init.zeros {} } }
   local sentence = "linear: init is given for 'wieght', which is no parameter "
     .. "here\n  parameters: weight, bias"
