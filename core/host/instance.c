@@ -153,12 +153,22 @@ void ln_instance_release(ln_instance *i) {
   free_owned(i);
   for (int k = 0; k < LN_PACKED_SLOTS; k++) ln_free(i->packed[k].data);
   ln_kept_texts_free(&i->texts);
+  ln_kept_texts_free(&i->told);
   ln_text_free(&i->failure);
   ln_free(i->self);
   ln_free(i->name);
   ln_free(i->method);
   pthread_mutex_destroy(&i->lock);
   ln_free(i);
+}
+
+/* ---- notices ---- */
+
+bool ln_instance_is_news(ln_instance *i, const char *notice) {
+  for (int64_t k = 0; k < i->told.count; k++)
+    if (!strcmp(i->told.texts[k], notice)) return false;
+  ln_keep_text(&i->told, notice);
+  return true;
 }
 
 /* ---- parameters ---- */
@@ -272,13 +282,22 @@ static bool has_method(const ln_instance *i, const char *method) {
   return false;
 }
 
+/* A method has a row for each instruction set. */
+static bool is_named_before(const ln_instance *i, int64_t row) {
+  const ln_kernel *k = i->known->kernels;
+  for (int64_t earlier = 0; earlier < row; earlier++)
+    if (!strcmp(k[earlier].method, k[row].method)) return true;
+  return false;
+}
+
 ln_status ln_instance_set_method(ln_instance *i, const char *method) {
   if (!has_method(i, method)) {
     ln_text t = { 0 };
     ln_text_add(&t, "%s has no method '%.60s'; it has \"auto\", \"textbook\"",
                 i->known->layer.name, method);
     for (int64_t k = 0; k < i->known->n_kernels; k++)
-      ln_text_add(&t, ", \"%s\"", i->known->kernels[k].method);
+      if (!is_named_before(i, k))
+        ln_text_add(&t, ", \"%s\"", i->known->kernels[k].method);
     ln_set_error("%s", ln_text_get(&t));
     ln_text_free(&t);
     return LN_FAILED;

@@ -40,6 +40,7 @@ struct ln_instance {
   char *method; /* "auto" etc.; NULL: as ln_set_method says */
   void *self;   /* the author's struct */
   ln_kept_texts texts;
+  ln_kept_texts told; /* notices that the user has seen */
   ln_owned_memory *owned;
   ln_host host; /* .private_ points back here */
 
@@ -76,6 +77,9 @@ ln_status ln_set_initial(const ln_instance *, int64_t index, ln_tensor *t,
 /* Refuses wishes that no parameter has fulfilled. */
 ln_status ln_wishes_check(const ln_instance *);
 void ln_wishes_free(ln_instance *);
+
+/* Is this notice new to the user? From now on it is not. */
+bool ln_instance_is_news(ln_instance *, const char *notice);
 
 /* Once all options are known: asks for weights and state, and makes them. */
 ln_status ln_instance_make_parameters(ln_instance *);

@@ -9,6 +9,7 @@
 -- with the layers they belong to.
 
 local core = require "lunet_core"
+local tell_notices = require "lunet.notices"
 
 local module = {}
 
@@ -103,12 +104,18 @@ local function with_batch(shape, what)
   return table.move(shape, 1, #shape, 2, { 1 })
 end
 
--- Infers all shapes for items of these shapes (without the batch), which
--- finishes what was left to infer. One shape an input.
-function module:build(...)
+-- Infers all shapes for items of these shapes (without the batch). One shape an
+-- input.
+function module:infer_shapes(...)
   local shapes = { ... }
   for i, shape in ipairs(shapes) do shapes[i] = with_batch(shape, "build") end
   self:core_net():build(shapes)
+end
+
+-- The same, which finishes what was left to infer; tells what does not fit.
+function module:build(...)
+  self:infer_shapes(...)
+  tell_notices(self:core_net())
   return self
 end
 
@@ -117,19 +124,26 @@ end
 -- as a graph was when it was made.
 function module:summary(...)
   local built = self:core_net():shape(0) ~= nil
-  if select("#", ...) > 0 or not built then self:build(...) end
+  if select("#", ...) > 0 or not built then self:infer_shapes(...) end
   print(require("lunet.summary").text(self))
 end
 
 -- ---- passes --------------------------------------------------------------
 
+local function after_pass(net, ...)
+  tell_notices(net)
+  return ...
+end
+
 function module:forward(...)
-  return (self:core_net()):forward(...)
+  local net = self:core_net()
+  return after_pass(net, net:forward(...))
 end
 
 -- Evaluation behaviour; keeps nothing for backward.
 function module:predict(...)
-  return (self:core_net()):predict(...)
+  local net = self:core_net()
+  return after_pass(net, net:predict(...))
 end
 
 -- dx, one an input; nothing unless requires_grad{ inputs = true }.

@@ -167,8 +167,8 @@ end
 
 -- A remark in lines that fit.
 local function add_notice(lines, notice)
+  local line = "     note:"
   for part in notice:gmatch("[^\n]+") do
-    local line = "     note:"
     for word in part:gmatch("%S+") do
       if utf8.len(line) + 1 + utf8.len(word) > most_columns then
         lines[#lines + 1] = line
@@ -177,6 +177,7 @@ local function add_notice(lines, notice)
       line = line .. " " .. word
     end
     lines[#lines + 1] = line
+    line = "          "
   end
 end
 
