@@ -1,6 +1,7 @@
 -- nn.lua - layers and nets. nn.conv2d{ … } makes a layer: any word for which
 -- a plugin is found. nn.sequential, nn.graph and nn.input make nets of them;
--- nn.tie and nn.untie make one layer of another; nn.init says how weights begin.
+-- nn.tie and nn.untie make one layer of another, nn.init says how weights
+-- begin.
 
 local core = require "lunet_core"
 local graph = require "lunet.graph"
