@@ -1,9 +1,11 @@
 -- nn.lua - layers and nets. nn.conv2d{ … } makes a layer: any word for which
 -- a plugin is found. nn.sequential, nn.graph and nn.input make nets of them;
--- nn.tie and nn.untie make one layer of another.
+-- nn.tie and nn.untie make one layer of another, nn.init says how weights
+-- begin.
 
 local core = require "lunet_core"
 local graph = require "lunet.graph"
+local initialise = require "lunet.initialise"
 local layer = require "lunet.layer"
 local node = require "lunet.node"
 local sequential = require "lunet.sequential"
@@ -12,6 +14,7 @@ local nn = {
   sequential = sequential.new,
   graph = graph.new,
   input = node.input,
+  init = initialise.rules,
 }
 
 -- A net that net:save wrote.
