@@ -293,8 +293,8 @@ function TestShown:test_in_a_summary()
   local net = nn.sequential { nn.max_pool2d { kernel_size = 2 } }
   net:infer_shapes { 1, 5, 6 }
   lu.assertStrContains(require("lunet.summary").text(net),
-    "\n    note: row 5 of 5 is never read, as no window fits there\n"
-    .. "      output height = floor((5 + 0 + 0 - 2) / 2) + 1 = 2, ")
+    "\n     note: row 5 of 5 is never read, as no window fits there\n"
+    .. "           output height = floor((5 + 0 + 0 - 2) / 2) + 1 = 2, ")
 end
 
 os.exit(lu.LuaUnit.run())

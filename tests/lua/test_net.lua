@@ -413,4 +413,21 @@ function TestNonfinite:test_names_the_first_layer_and_the_pass()
                   { "layer 4 (linear 'b')", "backward" })
 end
 
+-- ---- words -----------------------------------------------------------------
+
+TestWords = {}
+
+-- The first use of a word loads its plugin; nets under way do not mind.
+function TestWords:test_a_new_word_between_forward_and_backward()
+  local _, output = shell.run([['%s' -e '
+    local lunet = require "lunet"
+    local net = lunet.nn.sequential { lunet.nn.linear { out_features = 2 } }
+    local y = net:forward(lunet.ones { 1, 2 })
+    local loss = lunet.nn.mse_loss {}
+    loss:forward(y, y)
+    net:backward(loss:backward())
+    print "went on"']], arg[-1])
+  lu.assertEquals(output, "went on\n")
+end
+
 os.exit(lu.LuaUnit.run())
