@@ -71,8 +71,8 @@ local function new_builder(owner)
   function builder:add(layer, values)
     local label = label_of(owner, layer, #self.nodes + 1)
     local first, n = self.net:add_layer(layer.core_layer, label, values)
-    self.nodes[#self.nodes + 1] = { layer = layer, value = first,
-                                    label = label }
+    self.nodes[#self.nodes + 1] = { layer = layer, inputs = values,
+                                    value = first, label = label }
     local outputs = {}
     for i = 1, n do outputs[i] = first + i - 1 end
     return outputs
