@@ -16,6 +16,11 @@ local nn = {
 -- A net that net:save wrote.
 function nn.load(path) return require("lunet.checkpoint").load(path) end
 
+-- A classifier that slides over a larger page.
+function nn.to_convolutional(net, input_shape)
+  return require("lunet.to_convolutional")(net, input_shape)
+end
+
 -- A plugin is looked for when its word is first used.
 return setmetatable(nn, {
   __index = function(_, word)
