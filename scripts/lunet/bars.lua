@@ -77,6 +77,7 @@ return function(given)
   local list = checked(o)
   local left, dots_a_unit = scale_of(list, o)
   local picture = canvas.new(o.width, top + #list * row_height + margin)
+  if o.limit then draw_limit(picture, o, left, dots_a_unit) end
   for i, bar in ipairs(list) do
     draw_bar(picture, bar, left, top + (i - 1) * row_height, dots_a_unit)
   end
@@ -85,6 +86,5 @@ return function(given)
                { scale = text_scale, colour = ink, align = "center" })
   picture:text(left - margin // 2, top - 28, o.unit,
                { scale = text_scale, colour = pale, align = "right" })
-  if o.limit then draw_limit(picture, o, left, dots_a_unit) end
   return picture:tensor()
 end

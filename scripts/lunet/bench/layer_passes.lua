@@ -31,6 +31,7 @@ local function backward_pass(layer, inputs, wanted)
   local function prepare()
     local y = layer:forward(table.unpack(inputs))
     if not layer.loss then dy = dy or lunet.randn(y:shape()) end
+    return y
   end
   return function() return layer:backward(dy) end, prepare
 end

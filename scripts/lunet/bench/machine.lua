@@ -14,13 +14,35 @@ function machine.name()
   return text:match("model name%s*:%s*([^\n]+)") or "an unnamed processor"
 end
 
--- { isas = { { isa =, flops = }, … }, flops = the best, bytes = } a second,
--- with so many threads.
+local quiet, most_tries = 0.10, 4 -- as in sample.lua
+
+-- Cores that others kept busy while f ran.
+local function others_during(f)
+  local start, busy = core.clock(), core.busy_elsewhere()
+  f()
+  return (core.busy_elsewhere() - busy) / (core.clock() - start)
+end
+
+-- Keeps the higher of what was measured before and now.
+local function measure(limits)
+  for i, peak in ipairs(core.peak_flops()) do
+    local before = limits.isas[i]
+    limits.isas[i] = before and before.flops > peak.flops and before or peak
+  end
+  limits.flops = limits.isas[#limits.isas].flops
+  limits.bytes = math.max(limits.bytes, core.copy_rate())
+end
+
+-- { isas = { { isa =, flops = }, … }, flops = of the best, bytes = } a second,
+-- with so many threads; tried again where others are busy.
 function machine.limits(threads)
   lunet.set_num_threads(threads)
-  local isas = core.peak_flops()
-  return { threads = threads, isas = isas, flops = isas[#isas].flops,
-           bytes = core.copy_rate() }
+  local limits = { threads = threads, isas = {}, bytes = 0 }
+  for try = 1, most_tries do
+    if try > 1 then os.execute("sleep 2") end
+    if others_during(function() measure(limits) end) <= quiet then break end
+  end
+  return limits
 end
 
 return machine

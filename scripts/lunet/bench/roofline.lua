@@ -6,19 +6,19 @@
 -- bounds it. Two things can lift a share above 100 %: a method that saves
 -- operations, and caches that spare the memory.
 
-local core = require "lunet_core"
 local columns = require "lunet.bench.columns"
 local driver = require "lunet.bench.driver"
 local layer_passes = require "lunet.bench.layer_passes"
 local machine = require "lunet.bench.machine"
+local row = require "lunet.bench.row"
 local workloads = require "lunet.bench.workloads"
 
 local roofline = {}
 
 -- The shortest time that the limits allow a row, and which of them it is.
-function roofline.bound(row, limits)
-  local spec = workloads.layers[row.workload]
-  local bytes = layer_passes.least_bytes(spec, row.mode)
+function roofline.bound(result, limits)
+  local spec = workloads.layers[result.workload]
+  local bytes = layer_passes.least_bytes(spec, result.mode)
   local computing, moving = (spec.flops or 0) / limits.flops,
                             bytes / limits.bytes
   if computing >= moving then return computing, "FMA" end
@@ -42,17 +42,13 @@ local function print_limits(limits)
   print(("  copy                     %8.1f GB/s"):format(limits.bytes / 1e9))
 end
 
-local function add_row(rows, row, limits)
-  if row.error then
-    rows[#rows + 1] = { row.workload, row.error[1] }
-    return
-  end
-  local bound, by = roofline.bound(row, limits)
-  rows[#rows + 1] = {
-    row.workload, row.mode, ("%.3f"):format(1e3 * row.median_s),
-    ("%.3f"):format(1e3 * bound), by,
-    ("%.0f %%"):format(100 * bound / row.median_s),
-  }
+local function cells_of(result, limits)
+  if result.error then return { result.workload, result.error[1] } end
+  local bound, by = roofline.bound(result, limits)
+  return { result.workload, result.mode,
+           ("%.3f"):format(1e3 * result.median_s),
+           ("%.3f"):format(1e3 * bound), by,
+           ("%.0f %%"):format(100 * bound / result.median_s) }
 end
 
 function roofline.run(o)
@@ -64,7 +60,7 @@ function roofline.run(o)
     local fine = driver.run({ workloads = layers_of(o.workload),
                               threads = { threads }, reps = o.reps,
                               max_s = o.max_s }, function(line)
-      add_row(rows, core.json_decode(line), limits)
+      rows[#rows + 1] = cells_of(row.parse(line), limits)
     end)
     all_fine = all_fine and fine
     print(columns(rows))

@@ -64,4 +64,13 @@ function row.text(r)
   return "{" .. table.concat(parts, ", ") .. "}"
 end
 
+-- The row in such a line; what is null there is nil here.
+function row.parse(line)
+  local r = core.json_decode(line)
+  for name, value in pairs(r) do
+    if value == core.null then r[name] = nil end
+  end
+  return r
+end
+
 return row
