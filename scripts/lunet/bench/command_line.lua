@@ -13,6 +13,8 @@ measures speed, one line of JSON a result
   --mode MODE ...        networks: cases that begin so, "train" or "infer:1"
   --reps N               samples a result (default: 15)
   --max-s S              stop sampling after S seconds (default: 8)
+  --tries N              sample again where others are busy, so many times in
+                         all (default: 4); the quietest counts
   --list                 the names of the workloads
 
 or shows a table
@@ -33,7 +35,8 @@ or writes a page
 local forms = {
   ["--workload"] = { "list", "text" }, ["--threads"] = { "list", "count" },
   ["--mode"] = { "list", "text" }, ["--reps"] = { "one", "count" },
-  ["--max-s"] = { "one", "number" }, ["--list"] = { "flag" },
+  ["--max-s"] = { "one", "number" }, ["--tries"] = { "one", "count" },
+  ["--list"] = { "flag" },
   ["--plugin"] = { "one", "text" }, ["--options"] = { "one", "text" },
   ["--shape"] = { "one", "text" }, ["--profile"] = { "one", "text" },
   ["--batch"] = { "one", "count" }, ["--roofline"] = { "flag" },
@@ -81,7 +84,7 @@ end
 -- a sentence where they are wrong.
 function command_line.parse(words)
   local o = { workload = workloads.names, threads = { 1 }, reps = 15,
-              max_s = 8.0, batch = 32, out = "docs/bench" }
+              max_s = 8.0, tries = 4, batch = 32, out = "docs/bench" }
   local i = 1
   while words[i] do
     local option, form = words[i], forms[words[i]]

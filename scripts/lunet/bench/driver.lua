@@ -29,7 +29,8 @@ local function run_case(name, case, threads, o, emit_line)
   local errors = os.tmpname()
   local pipe = process.open({
     "bench", "--worker", "--workload", name, "--case", case,
-    "--threads", threads, "--reps", o.reps, "--max-s", o.max_s }, errors)
+    "--threads", threads, "--reps", o.reps, "--max-s", o.max_s,
+    "--tries", o.tries }, errors)
   for line in pipe:lines() do emit_line(line) end
   local fine = pipe:close()
   local message = take_first_line(errors)
@@ -39,8 +40,8 @@ local function run_case(name, case, threads, o, emit_line)
   return fine == true
 end
 
--- o: { workloads =, threads = list, reps =, max_s = [, modes =] }. Calls
--- emit_line(text) for every row; true: all cases succeeded.
+-- o: { workloads =, threads = list, reps =, max_s =, tries = [, modes =] }.
+-- Calls emit_line(text) for every row; true: all cases succeeded.
 function driver.run(o, emit_line)
   local all_fine = true
   for _, name in ipairs(o.workloads) do

@@ -21,7 +21,7 @@ local function work(o)
   local row = require "lunet.bench.row"
   require "lunet.bench.worker" ({
     workload = o.workload[1], case = o.case or "-", threads = o.threads[1],
-    reps = o.reps, max_s = o.max_s,
+    reps = o.reps, max_s = o.max_s, tries = o.tries,
   }, function(r) emit_line(row.text(r)) end)
   return true
 end
@@ -29,7 +29,7 @@ end
 local function measure(o)
   return require("lunet.bench.driver").run({
     workloads = o.workload, threads = o.threads, modes = o.mode,
-    reps = o.reps, max_s = o.max_s,
+    reps = o.reps, max_s = o.max_s, tries = o.tries,
   }, emit_line)
 end
 

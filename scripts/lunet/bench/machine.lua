@@ -14,7 +14,7 @@ function machine.name()
   return text:match("model name%s*:%s*([^\n]+)") or "an unnamed processor"
 end
 
-local quiet, most_tries = 0.10, 4 -- as in sample.lua
+local quiet = 0.10 -- as in sample.lua
 
 -- Cores that others kept busy while f ran.
 local function others_during(f)
@@ -34,11 +34,12 @@ local function measure(limits)
 end
 
 -- { isas = { { isa =, flops = }, … }, flops = of the best, bytes = } a second,
--- with so many threads; tried again where others are busy.
-function machine.limits(threads)
+-- with so many threads; tried again, so many times in all, where others are
+-- busy.
+function machine.limits(threads, tries)
   lunet.set_num_threads(threads)
   local limits = { threads = threads, isas = {}, bytes = 0 }
-  for try = 1, most_tries do
+  for try = 1, tries do
     if try > 1 then os.execute("sleep 2") end
     if others_during(function() measure(limits) end) <= quiet then break end
   end

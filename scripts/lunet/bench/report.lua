@@ -28,7 +28,7 @@ end
 local function measure_rows(o)
   local rows = {}
   driver.run({ workloads = o.workload, threads = o.threads, modes = o.mode,
-               reps = o.reps, max_s = o.max_s }, function(line)
+               reps = o.reps, max_s = o.max_s, tries = o.tries }, function(line)
     io.stderr:write(line, "\n")
     rows[#rows + 1] = row_format.parse(line)
   end)
@@ -229,7 +229,9 @@ end
 return function(o)
   local rows = o.from and read_rows(o.from) or measure_rows(o)
   local threads, limits = threads_of(rows), {}
-  for _, n in ipairs(threads) do limits[n] = machine.limits(n) end
+  for _, n in ipairs(threads) do 
+    limits[n] = machine.limits(n, o.tries)
+  end
   local most = limits[threads[#threads]]
   if not most then core.raise("--report: there is no result to show") end
 

@@ -54,12 +54,13 @@ end
 function roofline.run(o)
   local all_fine = true
   for _, threads in ipairs(o.threads) do
-    local limits = machine.limits(threads)
+    local limits = machine.limits(threads, o.tries)
     print_limits(limits)
     local rows = { { "layer", "pass", "ms", "bound ms", "by", "share" } }
     local fine = driver.run({ workloads = layers_of(o.workload),
                               threads = { threads }, reps = o.reps,
-                              max_s = o.max_s }, function(line)
+                              max_s = o.max_s, tries = o.tries },
+                            function(line)
       rows[#rows + 1] = cells_of(row.parse(line), limits)
     end)
     all_fine = all_fine and fine

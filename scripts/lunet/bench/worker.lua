@@ -76,7 +76,8 @@ local function function_for(name)
   return others[name]
 end
 
--- o: { workload =, case = "train:64" or "-", threads =, reps =, max_s = }
+-- o: { workload =, case = "train:64" or "-", threads =, reps =, max_s =,
+--   tries = }
 return function(o, emit)
   lunet.manual_seed(seed)
   lunet.set_num_threads(o.threads)
