@@ -229,7 +229,7 @@ end
 return function(o)
   local rows = o.from and read_rows(o.from) or measure_rows(o)
   local threads, limits = threads_of(rows), {}
-  for _, n in ipairs(threads) do 
+  for _, n in ipairs(threads) do
     limits[n] = machine.limits(n, o.tries)
   end
   local most = limits[threads[#threads]]

@@ -6,7 +6,6 @@ local core = require "lunet_core"
 local shortest = 0.020 -- a sample repeats the call until it lasts this long
 local warm_up = 0.25
 local quiet = 0.10     -- sample again if others used more cores than this
-local most_tries = 4   -- unless o.tries says otherwise
 
 -- Calls, and gives a tensor back at once instead of leaving it to the garbage
 -- collector: the next call then writes to memory that is still in the cache.
@@ -68,7 +67,7 @@ function sample.run(call, o, prepare)
     local this = try(n, call, prepare, o)
     tries = tries + 1
     if not best or this.others < best.others then best = this end
-  until this.others <= quiet or tries == (o.tries or most_tries)
+  until this.others <= quiet or tries == o.tries
   best.first = first
   return best
 end
