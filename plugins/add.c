@@ -63,7 +63,6 @@ static const ln_layer layer = {
   .outputs = "y(...)",
   .traits =
       LN_PER_SAMPLE | LN_IN_PLACE | LN_FORGETS_X | LN_FORGETS_Y | LN_LINEAR,
-  .is = LN_IS_ADD,
   .infer = infer,
   .forward = forward,
   .backward = backward,

@@ -17,12 +17,12 @@
  *           dx = w[c] / sqrt(var[c] + eps) * dy
  * Source    Ioffe, Szegedy, "Batch Normalization", ICML 2015
  *
- * The textbook loops come first. The method "planes" below them reads x once
- * and spreads the channels over the threads.
+ * The textbook loops come first. The method "parts" below them does the same
+ * slice by slice.
  */
 #include <math.h>
 
-#include <lunet/kernels/vector.h>
+#include <lunet/kernels/moments.h>
 #include <lunet/plugin.h>
 
 typedef struct batch_norm2d {
@@ -101,35 +101,26 @@ static ln_status check_batch(const ln_call *call) {
   return LN_OK;
 }
 
-/* Does mean and var come from this batch? One without items has none. */
+/* Do mean and var come from this batch? One without items has none. */
 static bool looks_at_batch(const ln_call *call) {
   return call->training && call->x[0]->count > 0;
 }
 
-static statistics *statistics_of(const ln_call *call, int64_t c) {
-  return (statistics *)call->saved + c;
-}
-
-static void settle_running(const batch_norm2d *o, const ln_call *call,
-                           int64_t c) {
+static statistics running_statistics(const batch_norm2d *o, const ln_call *call,
+                                     int64_t c) {
   const double mean = ln_state(call, 0)[c], var = ln_state(call, 1)[c];
-  *statistics_of(call, c) = (statistics){ mean, 1 / sqrt(var + o->eps), false };
+  return (statistics){ mean, 1 / sqrt(var + o->eps), false };
 }
 
-/* How `count` numbers lie. */
-typedef struct moments {
-  double count, mean, squares; /* squares: sum of (x - mean)^2 */
-} moments;
-
-static void settle_batch(const batch_norm2d *o, const ln_call *call, int64_t c,
-                         moments m) {
+/* The running ones follow. */
+static statistics batch_statistics(const batch_norm2d *o, const ln_call *call,
+                                   int64_t c, ln_moments m) {
   const double var = m.squares / m.count, unbiased = m.squares / (m.count - 1);
   float *mean = ln_state(call, 0) + c, *running_var = ln_state(call, 1) + c;
   *mean = (float)((1 - o->momentum) * *mean + o->momentum * m.mean);
   *running_var =
       (float)((1 - o->momentum) * *running_var + o->momentum * unbiased);
-  *statistics_of(call, c) =
-      (statistics){ m.mean, 1 / sqrt(var + o->eps), true };
+  return (statistics){ m.mean, 1 / sqrt(var + o->eps), true };
 }
 
 /* dx = along_dy * dy + along_x * (x - mean) + shift */
@@ -138,9 +129,9 @@ typedef struct gradient {
 } gradient;
 
 /* From the sums of dy and of dy * (x - mean) over channel c; dw and db, too. */
-static gradient gradient_of(const ln_call *call, int64_t c, double M,
-                            double sum_dy, double sum_dy_x) {
-  const statistics *of = statistics_of(call, c);
+static gradient gradient_of(const ln_call *call, int64_t c,
+                            const statistics *of, double M, double sum_dy,
+                            double sum_dy_x) {
   gradient g = { .along_dy = weight(call, c) * of->scale };
   if (of->of_batch) {
     g.along_x = -g.along_dy * of->scale * of->scale * sum_dy_x / M;
@@ -153,10 +144,10 @@ static gradient gradient_of(const ln_call *call, int64_t c, double M,
 
 /* ---- the textbook -------------------------------------------------------- */
 
-static moments textbook_moments(const sizes *s, const float *numbers,
-                                int64_t c) {
+static ln_moments textbook_moments(const sizes *s, const float *numbers,
+                                   int64_t c) {
   const float(*x)[s->C][s->pixels] = (void *)numbers;
-  moments m = { .count = (double)s->M };
+  ln_moments m = { .count = (double)s->M };
   for (int64_t n = 0; n < s->N; n++)
     for (int64_t i = 0; i < s->pixels; i++) m.mean += x[n][c][i];
   m.mean /= m.count;
@@ -175,11 +166,11 @@ static ln_status forward(const void *self, const ln_call *call) {
   if (check_batch(call) != LN_OK) return LN_FAILED;
 
   for (int64_t c = 0; c < s.C; c++) {
-    if (looks_at_batch(call))
-      settle_batch(self, call, c, textbook_moments(&s, ln_x(call, 0), c));
-    else
-      settle_running(self, call, c);
-    const statistics *of = statistics_of(call, c);
+    statistics *of = (statistics *)call->saved + c;
+    *of = looks_at_batch(call)
+              ? batch_statistics(self, call, c,
+                                 textbook_moments(&s, ln_x(call, 0), c))
+              : running_statistics(self, call, c);
     for (int64_t n = 0; n < s.N; n++)
       for (int64_t i = 0; i < s.pixels; i++) {
         const double h = (x[n][c][i] - of->mean) * of->scale;
@@ -190,17 +181,16 @@ static ln_status forward(const void *self, const ln_call *call) {
 }
 
 static gradient textbook_gradient(const sizes *s, const ln_call *call,
-                                  int64_t c) {
+                                  int64_t c, const statistics *of) {
   const float(*x)[s->C][s->pixels] = (void *)ln_x(call, 0);
   const float(*dy)[s->C][s->pixels] = (void *)ln_dy(call, 0);
-  const double mean = statistics_of(call, c)->mean;
   double sum_dy = 0, sum_dy_x = 0;
   for (int64_t n = 0; n < s->N; n++)
     for (int64_t i = 0; i < s->pixels; i++) {
       sum_dy += dy[n][c][i];
-      sum_dy_x += dy[n][c][i] * (x[n][c][i] - mean);
+      sum_dy_x += dy[n][c][i] * (x[n][c][i] - of->mean);
     }
-  return gradient_of(call, c, (double)s->M, sum_dy, sum_dy_x);
+  return gradient_of(call, c, of, (double)s->M, sum_dy, sum_dy_x);
 }
 
 static ln_status backward(const void *self, const ln_call *call) {
@@ -211,191 +201,174 @@ static ln_status backward(const void *self, const ln_call *call) {
   float(*dx)[s.C][s.pixels] = (void *)ln_dx(call, 0);
 
   for (int64_t c = 0; c < s.C; c++) {
-    const gradient g = textbook_gradient(&s, call, c);
-    const double mean = statistics_of(call, c)->mean;
+    const statistics *of = (statistics *)call->saved + c;
+    const gradient g = textbook_gradient(&s, call, c, of);
     for (int64_t n = 0; dx && n < s.N; n++)
       for (int64_t i = 0; i < s.pixels; i++)
         dx[n][c][i] = (float)(g.along_dy * dy[n][c][i] +
-                              g.along_x * (x[n][c][i] - mean) + g.shift);
+                              g.along_x * (x[n][c][i] - of->mean) + g.shift);
   }
   return LN_OK;
 }
 
-/* ---- method "planes" ----------------------------------------------------- */
+/* ---- method "parts" ------------------------------------------------------ */
 
-/* The same, a channel at a time on whatever thread is free. Its N planes of
- * H*W numbers still lie in the cache when they are read again to write y, so
- * memory is read once. The sums run in floats, over blocks of a plane, with the
- * mean (forward: of the block) taken off before, so that a mean far larger than
- * the deviation costs no digits; blocks are added up in doubles. */
+/* The same, slice by slice of the batch. A slice hands in the moments of its
+ * channels; merged, they are those of the batch, and the slices come by once
+ * more to be normalised. So the layers in front and behind find its numbers in
+ * the cache, and a ReLU behind it is done in passing. Sums run in vectors of
+ * floats, see lunet/kernels/moments.h. */
 
-enum { BLOCK = 1024 }; /* numbers whose sums stay floats */
+/* What all slices know of a channel. */
+typedef struct channel {
+  statistics of;
+  float mean, scale, shift;       /* y = (x - mean) * scale + shift */
+  float along_dy, along_x, along; /* dx = along_dy dy + along_x (x - mean) +
+                                     along */
+} channel;
 
-static int64_t block_size(int64_t begin, int64_t end) {
-  return end - begin < BLOCK ? end - begin : BLOCK;
+static ln_status plan_parts(const void *self, ln_infer *io) {
+  const int64_t C = ((const batch_norm2d *)self)->num_features;
+  io->saved = 0;
+  io->partial = C * (int64_t)sizeof(ln_moments);
+  io->shared = C * (int64_t)sizeof(channel);
+  return LN_OK;
 }
 
-static double total(ln_vector v) {
-  double sum = 0;
-  for (int i = 0; i < LN_VECTOR; i++) sum += v[i];
-  return sum;
+static const float *plane_of(const float *x, const sizes *s, int64_t n,
+                             int64_t c) {
+  return x + (n * s->C + c) * s->pixels;
 }
 
-static double sum_of(const float *x, int64_t n) {
-  enum { V = LN_VECTOR };
-  ln_vector a = { 0 }, b = { 0 }, c = { 0 }, d = { 0 };
-  int64_t i = 0;
-  for (; i + 4 * V <= n; i += 4 * V) {
-    a += ln_load(x + i);
-    b += ln_load(x + i + V);
-    c += ln_load(x + i + 2 * V);
-    d += ln_load(x + i + 3 * V);
+static ln_status forward_partial(const void *self, const ln_call *call) {
+  (void)self;
+  const sizes s = sizes_of(call);
+  ln_moments *moments = (void *)call->partial;
+  for (int64_t c = 0; c < s.C; c++) {
+    moments[c] = (ln_moments){ 0, 0, 0 };
+    for (int64_t n = 0; n < s.N; n++)
+      ln_moments_add(&moments[c], plane_of(ln_x(call, 0), &s, n, c), s.pixels);
   }
-  double sum = total((a + b) + (c + d));
-  for (; i < n; i++) sum += x[i];
-  return sum;
+  return LN_OK;
 }
 
-/* Adds the sums of d and of d * (x - mean), where d = v - taken, to sums. */
-static void add_sums(const float *v, float taken, const float *x, float mean,
-                     int64_t n, double sums[2]) {
-  enum { V = LN_VECTOR };
-  ln_vector a = { 0 }, b = { 0 }, aa = { 0 }, bb = { 0 };
-  int64_t i = 0;
-  for (; i + 2 * V <= n; i += 2 * V) {
-    const ln_vector d = ln_load(v + i) - taken;
-    const ln_vector e = ln_load(v + i + V) - taken;
-    a += d;
-    b += e;
-    aa += d * (ln_load(x + i) - mean);
-    bb += e * (ln_load(x + i + V) - mean);
-  }
-  sums[0] += total(a + b);
-  sums[1] += total(aa + bb);
-  for (; i < n; i++) {
-    sums[0] += v[i] - taken;
-    sums[1] += (double)(v[i] - taken) * (x[i] - mean);
-  }
+static ln_moments merged_moments(const ln_call *call, int64_t c) {
+  ln_moments all = { 0, 0, 0 };
+  for (int64_t i = 0; i < call->n_partials; i++)
+    all = ln_moments_merge(all, ((const ln_moments *)ln_partial(call, i))[c]);
+  return all;
 }
 
-static moments block_moments(const float *x, int64_t n) {
-  const float near = (float)(sum_of(x, n) / (double)n); /* the mean, rounded */
-  double sums[2] = { 0, 0 };
-  add_sums(x, near, x, near, n, sums);
-  const double rest = sums[0] / (double)n;
-  return (moments){ (double)n, near + rest, sums[1] - sums[0] * rest };
-}
-
-/* Both together (Chan, Golub, LeVeque, 1979). */
-static moments merge(moments a, moments b) {
-  const double count = a.count + b.count, apart = b.mean - a.mean;
-  return (moments){ count, a.mean + apart * b.count / count,
-                    a.squares + b.squares +
-                        apart * apart * a.count * b.count / count };
-}
-
-static moments plane_moments(const sizes *s, const float *x, int64_t c) {
-  moments m = { 0, 0, 0 };
-  for (int64_t n = 0; n < s->N; n++) {
-    const float *plane = x + (n * s->C + c) * s->pixels;
-    for (int64_t i = 0; i < s->pixels; i += BLOCK)
-      m = merge(m, block_moments(plane + i, block_size(i, s->pixels)));
-  }
-  return m;
-}
-
-/* One pass, as its chunks see it. */
-typedef struct pass {
-  const batch_norm2d *o;
-  const ln_call *call;
-  sizes s;
-} pass;
-
-static void forward_channel(const pass *p, int64_t c) {
-  const sizes *s = &p->s;
-  const float *x = ln_x(p->call, 0);
-  if (looks_at_batch(p->call))
-    settle_batch(p->o, p->call, c, plane_moments(s, x, c));
-  else
-    settle_running(p->o, p->call, c);
-
-  const statistics *of = statistics_of(p->call, c);
-  const double slope = weight(p->call, c) * of->scale;
-  const float mean = (float)of->mean, scale = (float)slope;
-  /* what rounding the mean lost goes into the shift */
-  const float shift = (float)(bias(p->call, c) - slope * (of->mean - mean));
-  for (int64_t n = 0; n < s->N; n++) {
-    const float *from = x + (n * s->C + c) * s->pixels;
-    float *to = ln_y(p->call, 0) + (n * s->C + c) * s->pixels;
-    for (int64_t i = 0; i < s->pixels; i++)
-      to[i] = (from[i] - mean) * scale + shift;
-  }
-}
-
-static gradient plane_gradient(const pass *p, int64_t c) {
-  const sizes *s = &p->s;
-  const double mean = statistics_of(p->call, c)->mean;
-  const float near = (float)mean;
-  double sums[2] = { 0, 0 };
-  for (int64_t n = 0; n < s->N; n++) {
-    const int64_t plane = (n * s->C + c) * s->pixels;
-    const float *x = ln_x(p->call, 0) + plane, *dy = ln_dy(p->call, 0) + plane;
-    for (int64_t i = 0; i < s->pixels; i += BLOCK)
-      add_sums(dy + i, 0, x + i, near, block_size(i, s->pixels), sums);
-  }
-  return gradient_of(p->call, c, (double)s->M, sums[0],
-                     sums[1] - (mean - near) * sums[0]);
-}
-
-static void backward_channel(const pass *p, int64_t c) {
-  const sizes *s = &p->s;
-  const gradient g = plane_gradient(p, c);
-  if (!ln_dx(p->call, 0)) return;
-
-  const double exact = statistics_of(p->call, c)->mean;
-  const float mean = (float)exact;
-  const float along_dy = (float)g.along_dy, along_x = (float)g.along_x;
-  const float shift = (float)(g.shift - g.along_x * (exact - mean));
-  for (int64_t n = 0; n < s->N; n++) {
-    const int64_t plane = (n * s->C + c) * s->pixels;
-    const float *x = ln_x(p->call, 0) + plane, *dy = ln_dy(p->call, 0) + plane;
-    float *dx = ln_dx(p->call, 0) + plane;
-    for (int64_t i = 0; i < s->pixels; i++)
-      dx[i] = along_dy * dy[i] + (along_x * (x[i] - mean) + shift);
-  }
-}
-
-static void forward_channels(void *arg, const ln_chunk *chunk) {
-  for (int64_t c = chunk->begin; c < chunk->end; c++) forward_channel(arg, c);
-}
-
-static void backward_channels(void *arg, const ln_chunk *chunk) {
-  for (int64_t c = chunk->begin; c < chunk->end; c++) backward_channel(arg, c);
-}
-
-/* So many channels that waking a thread for them pays. */
-static int64_t worth_a_thread(const sizes *s) {
-  const int64_t numbers = 32768;
-  return s->M > 0 && s->M < numbers ? numbers / s->M : 1;
-}
-
-static ln_status planes_forward(const void *self, const ln_call *call) {
-  pass p = { self, call, sizes_of(call) };
+static ln_status forward_reduce(const void *self, const ln_call *call) {
+  const int64_t C = ln_x_dim(call, 0, 1);
+  channel *channels = call->shared;
   if (check_batch(call) != LN_OK) return LN_FAILED;
-  return call->host->parallel_for(call, p.s.C, worth_a_thread(&p.s),
-                                  forward_channels, &p);
+  for (int64_t c = 0; c < C; c++) {
+    const statistics of =
+        looks_at_batch(call)
+            ? batch_statistics(self, call, c, merged_moments(call, c))
+            : running_statistics(self, call, c);
+    const double scale = weight(call, c) * of.scale;
+    const float mean = (float)of.mean;
+    channels[c] = (channel){
+      .of = of,
+      .mean = mean,
+      .scale = (float)scale,
+      /* what rounding the mean lost goes into the shift */
+      .shift = (float)(bias(call, c) - scale * (of.mean - (double)mean)),
+    };
+  }
+  return LN_OK;
 }
 
-static ln_status planes_backward(const void *self, const ln_call *call) {
-  pass p = { self, call, sizes_of(call) };
-  return call->host->parallel_for(call, p.s.C, worth_a_thread(&p.s),
-                                  backward_channels, &p);
+static void normalise_plane(const channel *k, const float *x, int64_t n,
+                            bool relu, float *y) {
+  const float mean = k->mean, scale = k->scale, shift = k->shift;
+  if (relu)
+    for (int64_t i = 0; i < n; i++) {
+      const float v = (x[i] - mean) * scale + shift;
+      y[i] = v <= 0 ? 0 : v;
+    }
+  else
+    for (int64_t i = 0; i < n; i++) y[i] = (x[i] - mean) * scale + shift;
+}
+
+static ln_status forward_slice(const void *self, const ln_call *call) {
+  (void)self;
+  const sizes s = sizes_of(call);
+  const channel *channels = call->shared;
+  const float *x = ln_x(call, 0);
+  float *y = ln_y(call, 0);
+  for (int64_t n = 0; n < s.N; n++)
+    for (int64_t c = 0; c < s.C; c++, x += s.pixels, y += s.pixels)
+      normalise_plane(&channels[c], x, s.pixels, call->activation == LN_IS_RELU,
+                      y);
+  return LN_OK;
+}
+
+static ln_status backward_partial(const void *self, const ln_call *call) {
+  (void)self;
+  const sizes s = sizes_of(call);
+  const channel *channels = call->shared;
+  ln_sums *sums = (void *)call->partial;
+  for (int64_t c = 0; c < s.C; c++) {
+    sums[c] = (ln_sums){ 0, 0 };
+    for (int64_t n = 0; n < s.N; n++)
+      ln_sums_add(&sums[c], plane_of(ln_dy(call, 0), &s, n, c),
+                  plane_of(ln_x(call, 0), &s, n, c), channels[c].of.mean,
+                  s.pixels);
+  }
+  return LN_OK;
+}
+
+static ln_status backward_reduce(const void *self, const ln_call *call) {
+  (void)self;
+  const sizes s = sizes_of(call);
+  channel *channels = call->shared;
+  for (int64_t c = 0; c < s.C; c++) {
+    ln_sums all = { 0, 0 };
+    for (int64_t i = 0; i < call->n_partials; i++) {
+      const ln_sums *sums = ln_partial(call, i);
+      all.v += sums[c].v;
+      all.vx += sums[c].vx;
+    }
+    channel *k = &channels[c];
+    const gradient g = gradient_of(call, c, &k->of, (double)s.M, all.v, all.vx);
+    k->along_dy = (float)g.along_dy;
+    k->along_x = (float)g.along_x;
+    k->along = (float)(g.shift - g.along_x * (k->of.mean - (double)k->mean));
+  }
+  return LN_OK;
+}
+
+static ln_status backward_slice(const void *self, const ln_call *call) {
+  (void)self;
+  const sizes s = sizes_of(call);
+  const channel *k = call->shared;
+  const float *x = ln_x(call, 0), *dy = ln_dy(call, 0);
+  float *dx = ln_dx(call, 0);
+  for (int64_t n = 0; n < s.N; n++)
+    for (int64_t c = 0; c < s.C; c++) {
+      const float mean = k[c].mean, along_dy = k[c].along_dy;
+      const float along_x = k[c].along_x, along = k[c].along;
+      for (int64_t i = 0; i < s.pixels; i++)
+        dx[i] = along_dy * dy[i] + (along_x * (x[i] - mean) + along);
+      x += s.pixels, dy += s.pixels, dx += s.pixels;
+    }
+  return LN_OK;
 }
 
 static const ln_kernel kernels[] = {
-  { .method = "planes",
-    .forward = planes_forward,
-    .backward = planes_backward },
+  { .method = "parts",
+    .plan = plan_parts,
+    .forward = forward_slice,
+    .backward = backward_slice,
+    .per_sample = 1,
+    .activations = LN_ACCEPTS(LN_IS_RELU),
+    .forward_partial = forward_partial,
+    .forward_reduce = forward_reduce,
+    .backward_partial = backward_partial,
+    .backward_reduce = backward_reduce },
 };
 
 static const ln_layer layer = {

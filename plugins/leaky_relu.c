@@ -44,7 +44,6 @@ static const ln_layer layer = {
              ":forward(lunet.tensor{ -1, 0, 2 })",
   LN_OPTIONS(leaky_relu, options),
   .traits = LN_PER_SAMPLE | LN_FORGETS_Y | LN_NONSMOOTH,
-  .is = LN_IS_LEAKY_RELU,
   .forward = forward,
   .backward = backward,
 };

@@ -219,7 +219,6 @@ static const ln_layer layer = {
   .outputs = "y(N,C,OH,OW)",
   LN_OPTIONS(max_pool2d, options),
   .traits = LN_PER_SAMPLE | LN_FORGETS_X | LN_FORGETS_Y | LN_NONSMOOTH,
-  .is = LN_IS_MAX_POOL_2X2,
   .create = create,
   .infer = infer,
   .forward = forward,

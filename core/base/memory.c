@@ -6,8 +6,15 @@
 
 enum { ALIGNMENT = 64 };
 
+static _Atomic int64_t allocations;
+
+int64_t ln_allocations(void) {
+  return allocations;
+}
+
 void *ln_alloc(size_t bytes) {
   void *p = NULL;
+  allocations++;
   if (posix_memalign(&p, ALIGNMENT, bytes ? bytes : 1) == 0) return p;
   ln_set_error("out of memory: no %zu bytes left\n"
                "  try a smaller batch or smaller tensors",

@@ -13,11 +13,6 @@ static int by_size(const void *a, const void *b) {
   return x < y ? -1 : x > y;
 }
 
-static int by_offset(const void *a, const void *b) {
-  const ln_buffer *x = *(ln_buffer *const *)a, *y = *(ln_buffer *const *)b;
-  return x->offset < y->offset ? -1 : x->offset > y->offset;
-}
-
 static bool meet(const ln_buffer *a, const ln_buffer *b) {
   return a->first <= b->last && b->first <= a->last;
 }
@@ -32,6 +27,13 @@ static int64_t lowest_place(ln_buffer **placed, int64_t n, const ln_buffer *b) {
     if (end > at) at = end;
   }
   return at;
+}
+
+/* Behind all that lie as low. */
+static void insert(ln_buffer **placed, int64_t n, ln_buffer *b) {
+  for (; n > 0 && placed[n - 1]->offset > b->offset; n--)
+    placed[n] = placed[n - 1];
+  placed[n] = b;
 }
 
 static int64_t collect(ln_buffer *buffers, int64_t n, bool local,
@@ -57,8 +59,7 @@ ln_status ln_arena_pack(ln_buffer *buffers, int64_t n, bool local,
   qsort(order, (size_t)count, sizeof *order, by_size);
   for (int64_t i = 0; i < count; i++) {
     order[i]->offset = lowest_place(placed, i, order[i]);
-    placed[i] = order[i];
-    qsort(placed, (size_t)(i + 1), sizeof *placed, by_offset);
+    insert(placed, i, order[i]);
     int64_t end = order[i]->offset + ln_padded_bytes(order[i]->bytes);
     if (end > *total) *total = end;
   }

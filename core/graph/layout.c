@@ -35,9 +35,7 @@ static void live_at(layout *l, int64_t index, int64_t time) {
 }
 
 static ln_plan_step *step_of(const ln_plan *p, int64_t node) {
-  for (int64_t s = 0; s < p->n_steps; s++)
-    if (node <= p->steps[s].last) return &p->steps[s];
-  return NULL;
+  return &p->steps[p->nodes[node].step];
 }
 
 /* ---- activations ---- */
@@ -137,8 +135,8 @@ static void place_gradient(layout *l, int64_t v) {
   }
 }
 
-/* A flatten hands its gradient on in place: what waits for it waits for the
- * root, too. */
+/* A layer in place hands its gradient on in place: what waits for it waits for
+ * the root, too. */
 static void note_gradient_uses(layout *l, int64_t i) {
   ln_plan *p = l->plan;
   const ln_node *node = &l->net->nodes[i];
@@ -190,6 +188,25 @@ static void place_memory(layout *l, int64_t i) {
   }
 }
 
+/* Partial results live from the end of one step into the next, what a reduce
+ * leaves until backward has run. */
+static void place_parts(layout *l, int64_t i) {
+  ln_plan_node *n = &l->plan->nodes[i];
+  int64_t forward = ln_forward_time(i);
+  int64_t backward = ln_backward_time(l->plan, i);
+  int64_t last = n->backward ? backward : forward;
+  bool in_parts = ln_inference_in_parts(&n->inference);
+  n->shared = new_draft(l, (draft){ in_parts ? n->inference.shared : 0, 0,
+                                    forward - 1, last, true, false });
+  for (int pass = 0; pass < 2; pass++) {
+    int64_t t = pass ? backward : forward;
+    bool used = n->in_parts && (!pass || n->backward);
+    draft d = node_draft(l, i, used ? n->inference.partial : 0, t - 1, t);
+    d.shared = true;
+    n->partial[pass] = new_draft(l, d);
+  }
+}
+
 static void place_extra(layout *l, int64_t i) {
   const ln_node *node = &l->net->nodes[i];
   ln_plan_node *n = &l->plan->nodes[i];
@@ -201,7 +218,7 @@ static void place_extra(layout *l, int64_t i) {
     draft d = { bytes_of(x), slice, t, t, false, false };
     bool more = n->dx[k] == LN_GIVES_MORE ||
                 (n->dx[k] == LN_GIVES_FIRST && x->starts_filled);
-    n->dx_extra[k] = more && !n->skipped ? new_draft(l, d) : -1;
+    n->dx_extra[k] = more && !n->in_place ? new_draft(l, d) : -1;
   }
 }
 
@@ -209,12 +226,14 @@ static ln_status place_weight_gradients(layout *l, int64_t i) {
   ln_plan_node *n = &l->plan->nodes[i];
   const ln_instance *instance = l->net->nodes[i].instance;
   int64_t t = ln_backward_time(l->plan, i);
-  int64_t slices = has_own_weights_pass(l, i) ? 1 : step_of(l->plan, i)->slices;
+  bool once = n->in_parts || has_own_weights_pass(l, i);
+  int64_t slices = once ? 1 : step_of(l->plan, i)->slices;
   n->dw = ln_alloc((size_t)instance->n_weights * sizeof *n->dw);
   if (!n->dw) return LN_FAILED;
   for (int64_t k = 0; k < instance->n_weights; k++) {
     int64_t bytes = 4 * ln_instance_weight(instance, k)->value->count;
     draft d = { slices * ln_padded_bytes(bytes), 0, t, t, true, false };
+    if (n->in_parts) d.first--; /* the reduce comes before its step */
     n->dw[k] = n->backward && n->wants_weights ? new_draft(l, d) : -1;
   }
   return LN_OK;
@@ -222,32 +241,39 @@ static ln_status place_weight_gradients(layout *l, int64_t i) {
 
 /* ---- from drafts to buffers ---- */
 
-/* Widens a time to that of the whole step it falls into: slices of one step
+/* The step that runs at a time, and when that begins and ends. False: none. */
+typedef struct span {
+  int64_t begin, end;
+  bool sliced;
+} span;
+
+static bool step_at(const ln_plan *p, int64_t time, span *out) {
+  int64_t n = p->n_nodes;
+  bool forward = time < n;
+  int64_t node = forward ? time : 2 * n - time;
+  if (node < 0 || node >= n) return false;
+  const ln_plan_step *s = step_of(p, node);
+  if (forward) {
+    *out = (span){ s->first, s->last, s->sliced };
+  } else {
+    if (s->opens == node) s--; /* which runs its backward */
+    *out = (span){ 2 * n - s->back_last, 2 * n - s->back_first, s->sliced };
+  }
+  return true;
+}
+
+/* Widens a life to those of the whole steps it falls into: slices of one step
  * run at once, so its numbers all live together. */
 static void widen(const ln_plan *p, int64_t *first, int64_t *last) {
-  int64_t n = p->n_nodes;
-  for (int64_t i = 0; i < p->n_steps; i++) {
-    const ln_plan_step *s = &p->steps[i];
-    int64_t begin = s->first, end = s->last;
-    if (*first >= begin && *first <= end) *first = begin;
-    if (*last >= begin && *last <= end) *last = end;
-    begin = 2 * n - s->last;
-    end = 2 * n - s->first;
-    if (*first >= begin && *first <= end) *first = begin;
-    if (*last >= begin && *last <= end) *last = end;
-  }
+  span s;
+  if (step_at(p, *first, &s)) *first = s.begin;
+  if (step_at(p, *last, &s)) *last = s.end;
 }
 
 /* Does all its life fall into one direction of one sliced step? */
 static bool within_a_step(const ln_plan *p, const draft *d) {
-  int64_t n = p->n_nodes;
-  for (int64_t i = 0; i < p->n_steps; i++) {
-    const ln_plan_step *s = &p->steps[i];
-    bool forward = d->first >= s->first && d->last <= s->last;
-    bool backward = d->first >= 2 * n - s->last && d->last <= 2 * n - s->first;
-    if (s->sliced && (forward || backward)) return true;
-  }
-  return false;
+  span s;
+  return step_at(p, d->first, &s) && s.sliced && d->last <= s.end;
 }
 
 static ln_status make_buffers(layout *l) {
@@ -309,7 +335,7 @@ static ln_status allocate(ln_plan *p, const ln_net *net) {
 static int64_t count_drafts(const ln_net *net) {
   int64_t n = 2 * net->n_values;
   for (int64_t i = 0; i < net->n_nodes; i++)
-    n += 5 + net->nodes[i].n_inputs + net->nodes[i].instance->n_weights;
+    n += 8 + net->nodes[i].n_inputs + net->nodes[i].instance->n_weights;
   return n;
 }
 
@@ -321,6 +347,7 @@ static ln_status draft_all(layout *l) {
   for (int64_t i = 0; i < net->n_nodes; i++) {
     note_gradient_uses(l, i);
     place_memory(l, i);
+    place_parts(l, i);
     place_extra(l, i);
     if (place_weight_gradients(l, i)) return LN_FAILED;
   }

@@ -21,11 +21,65 @@ static void free_built(ln_net *net) {
   net->built_shapes = NULL;
 }
 
+/* ---- room for the tensors of a pass ---- */
+
+static ln_status make_lists(ln_lists *lists, int64_t n) {
+  size_t pointers = (size_t)n * sizeof(ln_tensor *);
+  lists->value = ln_alloc_zero(pointers);
+  lists->gradient = ln_alloc_zero(pointers);
+  lists->kept = ln_alloc_zero(pointers);
+  lists->version = ln_alloc_zero((size_t)n * sizeof *lists->version);
+  lists->shape = ln_alloc_zero((size_t)n * sizeof *lists->shape);
+  return lists->value && lists->gradient && lists->kept && lists->version &&
+                 lists->shape
+             ? LN_OK
+             : LN_FAILED;
+}
+
+static void free_lists(ln_lists *lists) {
+  ln_free(lists->value);
+  ln_free(lists->gradient);
+  ln_free(lists->kept);
+  ln_free(lists->version);
+  ln_free(lists->shape);
+  *lists = (ln_lists){ 0 };
+}
+
+static void free_room(ln_net *net) {
+  ln_net_release_kept(net);
+  free_lists(&net->x);
+  free_lists(&net->y);
+  net->has_room = false;
+}
+
+ln_status ln_net_make_room(ln_net *net) {
+  if (net->has_room) return LN_OK;
+  net->has_room = true;
+  if (!make_lists(&net->x, net->n_inputs) &&
+      !make_lists(&net->y, net->n_outputs))
+    return LN_OK;
+  free_room(net);
+  return LN_FAILED;
+}
+
+static void release_kept(ln_lists *lists, int64_t n) {
+  for (int64_t i = 0; i < n; i++) {
+    ln_tensor_release(lists->kept[i]);
+    lists->kept[i] = NULL;
+  }
+}
+
+void ln_net_release_kept(ln_net *net) {
+  if (net->x.kept) release_kept(&net->x, net->n_inputs);
+  if (net->y.kept) release_kept(&net->y, net->n_outputs);
+}
+
+/* ---- building ---- */
+
 void ln_net_free(ln_net *net) {
   if (!net) return;
   ln_plan_free(net->training);
   ln_plan_free(net->predicting);
-  ln_net_release_kept(net);
   free_built(net);
   while (net->taps) ln_net_remove_tap(net, net->taps);
   for (int64_t i = 0; i < net->n_nodes; i++) {
@@ -38,14 +92,15 @@ void ln_net_free(ln_net *net) {
   ln_free(net->inputs);
   ln_free(net->outputs);
   ln_free(net->steps);
-  ln_free(net->kept_x);
-  ln_free(net->kept_y);
+  free_room(net);
   ln_free(net);
 }
 
-/* An array with room for n + more elements; the old one is given back. */
-static void *grown(void *old, int64_t n, int64_t more, size_t size) {
-  char *new = ln_alloc_zero((size_t)(n + more) * size);
+/* The array with room for one more element. It always has room for a power of
+ * two, so only at such a count a larger one is made and the old given back. */
+static void *grown(void *old, int64_t n, size_t size) {
+  if ((n & (n - 1)) != 0) return old;
+  char *new = ln_alloc_zero((size_t)(n ? 2 * n : 1) * size);
   if (!new) return NULL;
   if (n) memcpy(new, old, (size_t)n * size);
   ln_free(old);
@@ -53,7 +108,7 @@ static void *grown(void *old, int64_t n, int64_t more, size_t size) {
 }
 
 static ln_status add_value(ln_net *net, int64_t node, int64_t input) {
-  ln_value_source *more = grown(net->values, net->n_values, 1, sizeof *more);
+  ln_value_source *more = grown(net->values, net->n_values, sizeof *more);
   if (!more) return LN_FAILED;
   net->values = more;
   more[net->n_values++] = (ln_value_source){ node, input };
@@ -61,12 +116,11 @@ static ln_status add_value(ln_net *net, int64_t node, int64_t input) {
 }
 
 ln_status ln_net_add_input(ln_net *net, int64_t *value) {
-  int64_t *more = grown(net->inputs, net->n_inputs, 1, sizeof *more);
+  int64_t *more = grown(net->inputs, net->n_inputs, sizeof *more);
   if (!more) return LN_FAILED;
   net->inputs = more;
-  ln_kept *kept = grown(net->kept_x, net->n_inputs, 1, sizeof *kept);
-  if (!kept || add_value(net, -1, net->n_inputs)) return LN_FAILED;
-  net->kept_x = kept;
+  free_room(net);
+  if (add_value(net, -1, net->n_inputs)) return LN_FAILED;
   *value = more[net->n_inputs++] = net->n_values - 1;
   return LN_OK;
 }
@@ -102,10 +156,10 @@ ln_status ln_net_add_layer(ln_net *net, ln_instance *instance,
                            const char *label, const int64_t *inputs,
                            int64_t n_inputs, int64_t *first) {
   if (check_values(net, inputs, n_inputs)) return LN_FAILED;
-  ln_node *nodes = grown(net->nodes, net->n_nodes, 1, sizeof *nodes);
+  ln_node *nodes = grown(net->nodes, net->n_nodes, sizeof *nodes);
   if (!nodes) return LN_FAILED;
   net->nodes = nodes;
-  uint64_t *steps = grown(net->steps, net->n_nodes, 1, sizeof *steps);
+  uint64_t *steps = grown(net->steps, net->n_nodes, sizeof *steps);
   if (!steps) return LN_FAILED;
   net->steps = steps;
   ln_node *node = &nodes[net->n_nodes];
@@ -119,18 +173,12 @@ ln_status ln_net_add_layer(ln_net *net, ln_instance *instance,
 
 ln_status ln_net_set_outputs(ln_net *net, const int64_t *values, int64_t n) {
   if (check_values(net, values, n)) return LN_FAILED;
-  int64_t *copy = grown(NULL, 0, n, sizeof *copy);
-  ln_kept *kept = grown(NULL, 0, n, sizeof *kept);
-  if (!copy || !kept) {
-    ln_free(copy);
-    ln_free(kept);
-    return LN_FAILED;
-  }
+  int64_t *copy = ln_alloc((size_t)n * sizeof *copy);
+  if (!copy) return LN_FAILED;
+  free_room(net);
   ln_free(net->outputs);
-  ln_free(net->kept_y);
   if (n) memcpy(copy, values, (size_t)n * sizeof *copy);
   net->outputs = copy;
-  net->kept_y = kept;
   net->n_outputs = n;
   return LN_OK;
 }
@@ -174,8 +222,8 @@ static ln_status check_inputs(const ln_net *net, int64_t n) {
 
 ln_status ln_net_build(ln_net *net, const ln_shape *inputs, int64_t n) {
   if (check_inputs(net, n)) return LN_FAILED;
-  ln_inference *built = grown(NULL, 0, net->n_nodes, sizeof *built);
-  ln_shape *shapes = grown(NULL, 0, net->n_values, sizeof *shapes);
+  ln_inference *built = ln_alloc_zero((size_t)net->n_nodes * sizeof *built);
+  ln_shape *shapes = ln_alloc_zero((size_t)net->n_values * sizeof *shapes);
   if (!built || !shapes || ln_net_infer(net, inputs, 0, built, shapes)) {
     ln_free(built);
     ln_free(shapes);
@@ -244,15 +292,4 @@ ln_status ln_net_plan(ln_net *net, const ln_shape *x, bool training,
   }
   *out = *plan;
   return LN_OK;
-}
-
-void ln_net_release_kept(ln_net *net) {
-  for (int64_t i = 0; i < net->n_inputs; i++) {
-    ln_tensor_release(net->kept_x[i].tensor);
-    net->kept_x[i] = (ln_kept){ 0 };
-  }
-  for (int64_t i = 0; i < net->n_outputs; i++) {
-    ln_tensor_release(net->kept_y[i].tensor);
-    net->kept_y[i] = (ln_kept){ 0 };
-  }
 }

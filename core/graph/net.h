@@ -37,11 +37,14 @@ typedef enum {
   LN_NET_CHANGED /* a reload, another method, a tap, requires_grad */
 } ln_pass_state;
 
-/* A tensor of the user that backward will read, and its version then. */
-typedef struct ln_kept {
-  ln_tensor *tensor;
-  uint64_t version;
-} ln_kept;
+/* A tensor of the user as one pass sees it: of an input, the dense tensor and
+ * its gradient; of an output, the tensor made for it and the gradient given.
+ * `kept` is what backward will read of the latest forward. */
+typedef struct ln_lists {
+  ln_tensor **value, **gradient, **kept;
+  uint64_t *version; /* of kept, then */
+  ln_shape *shape;
+} ln_lists;
 
 struct ln_net {
   int64_t n_nodes, n_values, n_inputs, n_outputs;
@@ -59,12 +62,16 @@ struct ln_net {
   ln_pass_state state;
   bool busy; /* a pass is running: the function of a tap may look on only */
   uint64_t *steps; /* of each node: the step of its latest forward */
-  ln_kept *kept_x, *kept_y;
+  ln_lists x, y;   /* with room for all inputs, all outputs: a steady pass
+                      allocates nothing */
+  bool has_room;
 };
 
 /* The plan for these inputs, made or reused. */
 ln_status ln_net_plan(ln_net *, const ln_shape *x, bool training,
                       ln_plan **out);
+/* Gives the lists x and y their room, once. */
+ln_status ln_net_make_room(ln_net *);
 void ln_net_release_kept(ln_net *);
 
 #endif

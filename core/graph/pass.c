@@ -47,6 +47,7 @@ typedef struct slice {
 
 typedef struct framing {
   const ln_pass_run *run;
+  ln_pass_kind kind;
   const slice *slice;
   ln_frame *frame;
   int64_t n; /* tensors used so far */
@@ -67,18 +68,28 @@ static void add_tensor(framing *f, const ln_tensor *t) {
   f->frame->pointers[f->n++] = t;
 }
 
+static bool is_reduce(ln_pass_kind kind) {
+  return kind == LN_FORWARD_REDUCE || kind == LN_BACKWARD_REDUCE;
+}
+
+static bool is_whole(ln_pass_kind kind) {
+  return is_reduce(kind) || kind == LN_BACKWARD_WEIGHTS;
+}
+
 static ln_shape slice_shape(const framing *f, int64_t value) {
   ln_shape s = f->run->plan->values[value].shape;
-  if (f->run->step->slices > 1 && f->run->kind != LN_BACKWARD_WEIGHTS)
+  if (f->run->step->slices > 1 && !is_whole(f->kind))
     s.dim[0] = f->slice->items;
   return s;
 }
 
 static void add_value(framing *f, int64_t value, bool gradient) {
   ln_shape s = slice_shape(f, value);
-  add_borrowed(
-      f, &s,
-      ln_run_address(f->run, value, gradient, f->slice->first, f->slice->slot));
+  const slice *at = f->slice;
+  add_borrowed(f, &s,
+               is_reduce(f->kind) ? NULL
+                                  : ln_run_address(f->run, value, gradient,
+                                                   at->first, at->slot));
 }
 
 static const ln_tensor *const *add_inputs(framing *f, const ln_node *node) {
@@ -115,7 +126,7 @@ static const ln_tensor *const *add_dx(framing *f, int64_t node) {
   for (int64_t k = 0; k < nd->n_inputs; k++) {
     int64_t v = nd->inputs[k];
     ln_shape s = slice_shape(f, v);
-    if (n->dx[k] == LN_GIVES_NOTHING || run->kind != LN_BACKWARD)
+    if (n->dx[k] == LN_GIVES_NOTHING || f->kind != LN_BACKWARD)
       add_tensor(f, NULL);
     else if (n->dx_extra[k] < 0)
       add_value(f, v, true);
@@ -139,7 +150,7 @@ static const ln_tensor *const *add_dw(framing *f, const ln_node *node,
       add_tensor(f, NULL);
       continue;
     }
-    int64_t skip = f->run->kind == LN_BACKWARD_WEIGHTS ? 0 : f->slice->index;
+    int64_t skip = is_whole(f->kind) ? 0 : f->slice->index;
     char *base = buffer_at(f->run->plan, n->dw[k], f->slice->slot);
     add_borrowed(f, &w->shape, (float *)(base + skip * stride_of(w)));
   }
@@ -161,10 +172,26 @@ static void *piece(const ln_plan *p, int64_t index, const slice *s,
   return base + (by_slice ? s->index * ln_padded_bytes(bytes) : 0);
 }
 
-static void fill_memory(ln_running *r, const ln_pass_run *run, int64_t node,
-                        const slice *s) {
+static bool is_forward(ln_pass_kind kind) {
+  return kind <= LN_FORWARD_REDUCE;
+}
+
+static void fill_parts(ln_call *c, const framing *f, int64_t node) {
+  const ln_plan *p = f->run->plan;
+  const ln_plan_node *n = &p->nodes[node];
+  bool forward = is_forward(f->kind);
+  c->shared = buffer_at(p, n->shared, 0);
+  c->partial = piece(p, n->partial[!forward], f->slice, n->inference.partial);
+  c->partial_bytes = ln_padded_bytes(n->inference.partial);
+  if (is_reduce(f->kind) && (!forward || c->training))
+    c->n_partials = p->steps[n->step].slices;
+}
+
+static void fill_memory(ln_running *r, const framing *f, int64_t node) {
+  const ln_pass_run *run = f->run;
+  const slice *s = f->slice;
   const ln_plan_node *n = &run->plan->nodes[node];
-  int pass = run->kind != LN_FORWARD;
+  int pass = !is_forward(f->kind);
   r->call.saved = piece(run->plan, n->saved, s, n->inference.saved);
   r->call.workspace =
       piece(run->plan, n->workspace[pass], s, n->inference.workspace);
@@ -172,10 +199,18 @@ static void fill_memory(ln_running *r, const ln_pass_run *run, int64_t node,
     r->scratch = buffer_at(run->plan, n->scratch[pass], 0);
     r->scratch_bytes = run->plan->local_bytes;
   }
+  if (ln_inference_in_parts(&n->inference)) fill_parts(&r->call, f, node);
 }
 
-static void fill_tensors(ln_running *r, const ln_pass_run *run, int64_t node,
-                         framing *f) {
+/* Which function writes dw? */
+static ln_pass_kind weights_kind(const ln_node *nd, const ln_plan_node *n) {
+  if (n->in_parts) return LN_BACKWARD_REDUCE;
+  bool own = ln_inference_backward_weights(nd->instance, &n->inference) != NULL;
+  return own ? LN_BACKWARD_WEIGHTS : LN_BACKWARD;
+}
+
+static void fill_tensors(ln_running *r, framing *f, int64_t node) {
+  const ln_pass_run *run = f->run;
   const ln_node *nd = &run->net->nodes[node];
   const ln_plan_node *n = &run->plan->nodes[node];
   const ln_instance *i = nd->instance;
@@ -188,38 +223,48 @@ static void fill_tensors(ln_running *r, const ln_pass_run *run, int64_t node,
   c->y = add_outputs(f, nd, false);
   c->w = add_role(f, i, LN_WEIGHT);
   c->state = add_role(f, i, LN_STATE);
-  if (run->kind == LN_FORWARD) return;
-  bool own_pass = ln_inference_backward_weights(i, &n->inference) != NULL;
+  if (is_forward(f->kind)) return;
   c->dy = add_outputs(f, nd, true);
   c->dx = add_dx(f, node);
-  c->dw = add_dw(f, nd, n, own_pass == (run->kind == LN_BACKWARD_WEIGHTS));
+  c->dw = add_dw(f, nd, n, f->kind == weights_kind(nd, n));
 }
 
-static ln_pass function_of(const ln_pass_run *run, int64_t node) {
+static ln_pass function_of(const ln_pass_run *run, int64_t node,
+                           ln_pass_kind kind) {
   const ln_instance *i = run->net->nodes[node].instance;
   const ln_inference *r = &run->plan->nodes[node].inference;
-  switch (run->kind) {
+  switch (kind) {
   case LN_FORWARD: return ln_inference_forward(i, r);
+  case LN_FORWARD_PARTIAL: return r->kernel->forward_partial;
+  case LN_FORWARD_REDUCE: return r->kernel->forward_reduce;
   case LN_BACKWARD: return ln_inference_backward(i, r);
-  default: return ln_inference_backward_weights(i, r);
+  case LN_BACKWARD_PARTIAL: return r->kernel->backward_partial;
+  case LN_BACKWARD_REDUCE: return r->kernel->backward_reduce;
+  case LN_BACKWARD_WEIGHTS: return ln_inference_backward_weights(i, r);
   }
+  return NULL;
+}
+
+static bool trains(const ln_pass_run *run, int64_t node) {
+  return !run->predict && run->net->nodes[node].instance->training;
 }
 
 static ln_status call_layer(const ln_pass_run *run, int64_t node,
-                            const slice *s) {
+                            ln_pass_kind kind, const slice *s) {
   ln_instance *i = run->net->nodes[node].instance;
-  framing f = { run, s, &run->plan->frames[s->slot], 0 };
+  framing f = { run, kind, s, &run->plan->frames[s->slot], 0 };
   ln_running r = { .instance = i,
                    .inference = &run->plan->nodes[node].inference };
   r.call = (ln_call){ .struct_size = sizeof(ln_call),
-                      .training = !run->predict && i->training,
+                      .training = trains(run, node),
                       .host = &i->host,
                       .step = run->predict ? i->step : run->net->steps[node],
                       .first_item = s->first,
-                      .batch_items = run->plan->items };
-  fill_tensors(&r, run, node, &f);
-  fill_memory(&r, run, node, s);
-  return function_of(run, node)(i->self, &r.call);
+                      .batch_items = run->plan->items,
+                      .activation = run->plan->nodes[node].activation };
+  fill_tensors(&r, &f, node);
+  fill_memory(&r, &f, node);
+  return function_of(run, node, kind)(i->self, &r.call);
 }
 
 /* ---- gradients that meet ---- */
@@ -258,14 +303,15 @@ static void sum_chunk(void *arg, int64_t index, int slot) {
              n);
 }
 
-static void sum_weights(const ln_pass_run *run, int64_t node, bool own_pass) {
+static void sum_weights(const ln_pass_run *run, int64_t node) {
   const ln_instance *i = run->net->nodes[node].instance;
   const ln_plan_node *n = &run->plan->nodes[node];
+  bool once = weights_kind(&run->net->nodes[node], n) != LN_BACKWARD;
   for (int64_t k = 0; k < i->n_weights; k++) {
     if (n->dw[k] < 0) continue;
     const ln_parameter *w = ln_instance_weight(i, k);
     summing s = { w->grad->data, buffer_at(run->plan, n->dw[k], 0),
-                  w->value->count, own_pass ? 1 : run->step->slices,
+                  w->value->count, once ? 1 : run->step->slices,
                   stride_of(w->value) };
     ln_parallel((s.count + GRAIN - 1) / GRAIN, sum_chunk, &s);
     ln_tensor_touch(w->grad);
@@ -276,15 +322,15 @@ static void sum_weights(const ln_pass_run *run, int64_t node, bool own_pass) {
 
 static bool runs(const ln_pass_run *run, int64_t node) {
   const ln_plan_node *n = &run->plan->nodes[node];
-  return !n->skipped && (run->kind == LN_FORWARD || n->backward);
+  if (n->skipped) return false;
+  return run->kind == LN_FORWARD ? !n->absorbed : n->backward;
 }
 
-/* Backward has something to do beyond the weights' own pass. */
+/* Backward has something to do beyond what other functions do. */
 static bool calls_backward(const ln_pass_run *run, int64_t node) {
   const ln_node *nd = &run->net->nodes[node];
   const ln_plan_node *n = &run->plan->nodes[node];
-  bool wanted = n->wants_weights &&
-                !ln_inference_backward_weights(nd->instance, &n->inference);
+  bool wanted = n->wants_weights && weights_kind(nd, n) == LN_BACKWARD;
   for (int64_t k = 0; k < nd->n_inputs; k++)
     wanted |= n->dx[k] != LN_GIVES_NOTHING;
   return wanted;
@@ -294,9 +340,18 @@ static ln_status run_node(const ln_pass_run *run, int64_t node,
                           const slice *s) {
   if (!runs(run, node)) return LN_OK;
   if (run->kind == LN_BACKWARD && !calls_backward(run, node)) return LN_OK;
-  ln_status status = call_layer(run, node, s);
+  ln_status status = call_layer(run, node, run->kind, s);
   if (!status && run->kind == LN_BACKWARD) add_extra(run, node, s);
   return status;
+}
+
+/* The partial results that close the step in this direction; -1: none. */
+static int64_t closing_node(const ln_pass_run *run, const ln_plan_step *step) {
+  int64_t node = run->kind == LN_FORWARD ? step->closes : step->opens;
+  if (node < 0) return -1;
+  bool wanted = run->kind == LN_FORWARD ? trains(run, node)
+                                        : run->plan->nodes[node].backward;
+  return wanted ? node : -1;
 }
 
 static ln_status failed(const ln_pass_run *run, int64_t node,
@@ -307,19 +362,32 @@ static ln_status failed(const ln_pass_run *run, int64_t node,
   return status;
 }
 
+/* All nodes of a step, then the partial results that close it. Tells at which
+ * node it failed. */
+static ln_status run_nodes(const ln_pass_run *run, const slice *s,
+                           int64_t *node) {
+  const ln_plan_step *step = run->step;
+  bool forward = run->kind == LN_FORWARD;
+  int64_t first = forward ? step->first : step->back_first;
+  int64_t last = forward ? step->last : step->back_last;
+  for (int64_t k = 0; k <= last - first; k++) {
+    *node = forward ? first + k : last - k;
+    ln_status status = run_node(run, *node, s);
+    if (status) return status;
+  }
+  *node = closing_node(run, step);
+  if (*node < 0) return LN_OK;
+  return call_layer(run, *node,
+                    forward ? LN_FORWARD_PARTIAL : LN_BACKWARD_PARTIAL, s);
+}
+
 static void run_slice(void *arg, int64_t index, int slot) {
   const ln_pass_run *run = arg;
   const ln_plan_step *step = run->step;
   int64_t first = index * step->items, left = run->plan->items - first;
   slice s = { index, first, left < step->items ? left : step->items, slot };
-  int64_t n = step->last - step->first + 1;
-  ln_status *status = &run->plan->statuses[index];
-  *status = LN_OK;
-  for (int64_t k = 0; k < n && !*status; k++) {
-    int64_t node = run->kind == LN_FORWARD ? step->first + k : step->last - k;
-    *status = run_node(run, node, &s);
-    if (*status) run->plan->failed_nodes[index] = node;
-  }
+  run->plan->statuses[index] =
+      run_nodes(run, &s, &run->plan->failed_nodes[index]);
 }
 
 /* The failure of the first slice; the sentences of later ones are taken, too,
@@ -362,6 +430,14 @@ static ln_status run_step(ln_pass_run *run, const ln_plan_step *step,
   return LN_OK;
 }
 
+/* What is called once, on the whole batch. */
+static ln_status run_whole(const ln_pass_run *run, int64_t node,
+                           ln_pass_kind kind) {
+  slice whole = { 0, 0, run->plan->items, ln_thread_slot() };
+  ln_status s = call_layer(run, node, kind, &whole);
+  return s ? failed(run, node, s) : LN_OK;
+}
+
 /* ---- forward ---- */
 
 static void count_step(ln_pass_run *run, int64_t node) {
@@ -370,14 +446,32 @@ static void count_step(ln_pass_run *run, int64_t node) {
   run->net->steps[node] = i->step++;
 }
 
+/* Before a step: what the layers in parts need for their forward. */
+static ln_status reduce_forward(ln_pass_run *run, const ln_plan_step *step) {
+  run->step = step;
+  for (int64_t i = step->first; i <= step->last; i++)
+    if (ln_inference_in_parts(&run->plan->nodes[i].inference)) {
+      ln_status s = run_whole(run, i, LN_FORWARD_REDUCE);
+      if (s) return s;
+    }
+  return LN_OK;
+}
+
+/* The layer whose partial results close a step begins there. */
+static void count_steps(ln_pass_run *run, const ln_plan_step *step) {
+  for (int64_t i = step->back_first; i <= step->back_last; i++)
+    count_step(run, i);
+}
+
 ln_status ln_run_forward(ln_pass_run *run,
                          ln_status (*look)(void *arg, int64_t node),
                          void *arg) {
   for (int64_t k = 0; k < run->plan->n_steps; k++) {
     const ln_plan_step *step = &run->plan->steps[k];
-    for (int64_t i = step->first; i <= step->last; i++) count_step(run, i);
-    ln_status s = run_step(run, step, LN_FORWARD);
-    if (!s && look) s = look(arg, step->first);
+    count_steps(run, step);
+    ln_status s = reduce_forward(run, step);
+    if (!s) s = run_step(run, step, LN_FORWARD);
+    if (!s && look && step->first <= step->last) s = look(arg, step->first);
     if (s) return s;
   }
   return LN_OK;
@@ -403,17 +497,22 @@ static void fill_first(const ln_pass_run *run) {
   }
 }
 
-static ln_status run_weights(ln_pass_run *run, const ln_plan_step *step) {
-  slice whole = { 0, 0, run->plan->items, ln_thread_slot() };
-  for (int64_t i = step->last; i >= step->first; i--) {
+/* After a step: partial gradients are reduced, weights' own passes run, and
+ * the gradients of slices added up. */
+static ln_status finish_weights(ln_pass_run *run, const ln_plan_step *step) {
+  if (closing_node(run, step) >= 0) {
+    ln_status s = run_whole(run, step->opens, LN_BACKWARD_REDUCE);
+    if (s) return s;
+    sum_weights(run, step->opens);
+  }
+  for (int64_t i = step->back_last; i >= step->back_first; i--) {
     const ln_plan_node *n = &run->plan->nodes[i];
-    if (!n->backward || n->skipped || !n->wants_weights) continue;
-    bool own = ln_inference_backward_weights(run->net->nodes[i].instance,
-                                             &n->inference) != NULL;
-    run->kind = LN_BACKWARD_WEIGHTS;
-    ln_status s = own ? call_layer(run, i, &whole) : LN_OK;
-    if (s) return failed(run, i, s);
-    sum_weights(run, i, own);
+    if (!n->backward || n->skipped || n->in_parts || !n->wants_weights)
+      continue;
+    bool own = weights_kind(&run->net->nodes[i], n) == LN_BACKWARD_WEIGHTS;
+    ln_status s = own ? run_whole(run, i, LN_BACKWARD_WEIGHTS) : LN_OK;
+    if (s) return s;
+    sum_weights(run, i);
   }
   return LN_OK;
 }
@@ -441,7 +540,7 @@ static ln_status show_taps(const ln_pass_run *run, const ln_plan_step *step) {
   for (ln_tap *t = run->net->taps, *next; t; t = next) {
     next = t->next;
     int64_t node = run->net->values[t->value].node;
-    if (node < step->first || node > step->last) continue;
+    if (node < step->back_first || node > step->back_last) continue;
     ln_status s = show_tap(run, t);
     if (s) return s;
   }
@@ -456,8 +555,9 @@ ln_status ln_run_backward(ln_pass_run *run,
     const ln_plan_step *step = &run->plan->steps[k];
     ln_status s = show_taps(run, step);
     if (!s) s = run_step(run, step, LN_BACKWARD);
-    if (!s) s = run_weights(run, step);
-    if (!s && look) s = look(arg, step->first);
+    if (!s) s = finish_weights(run, step);
+    if (!s && look && step->back_first <= step->back_last)
+      s = look(arg, step->back_first);
     if (s) return s;
   }
   return LN_OK;

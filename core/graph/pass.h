@@ -4,7 +4,15 @@
 
 #include "graph/net.h"
 
-typedef enum { LN_FORWARD, LN_BACKWARD, LN_BACKWARD_WEIGHTS } ln_pass_kind;
+typedef enum {
+  LN_FORWARD,
+  LN_FORWARD_PARTIAL,
+  LN_FORWARD_REDUCE,
+  LN_BACKWARD,
+  LN_BACKWARD_PARTIAL,
+  LN_BACKWARD_REDUCE,
+  LN_BACKWARD_WEIGHTS /* on the whole batch, as the reduces are */
+} ln_pass_kind;
 
 typedef struct ln_pass_run {
   ln_net *net;

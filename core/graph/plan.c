@@ -1,4 +1,6 @@
-/* plan.c - what is computed, in which steps; where it lies is layout.c. */
+/* plan.c - what is computed: shapes, gradients, and the plan as a whole. Who
+ * shares memory is share.c, in which steps it runs steps.c, where it lies
+ * layout.c. */
 #include "graph/plan.h"
 
 #include <string.h>
@@ -8,50 +10,10 @@
 #include "graph/net.h"
 #include "host/registry.h"
 
-/* A slice should be worth a thread's while, yet leave several slices. */
-#define SLICE_FLOPS 2e6
-#define MOST_ITEMS  16
-#define MOST_SLICES 16
-/* Each slice has gradients of its own for the weights: bound their memory. */
-#define MOST_GRADIENT_BYTES (64 << 20)
-/* Below this much work in a step the other threads stay asleep. */
-#define PARALLEL_WORK 1e6
-
-static uint32_t traits(const ln_net *net, int64_t i) {
-  return net->nodes[i].instance->known->layer.traits;
-}
-
 /* ---- slices ---- */
 
 static int64_t batch_of(const ln_net *net, const ln_shape *x) {
   return net->n_inputs && x[0].rank ? x[0].dim[0] : 1;
-}
-
-static int64_t largest_weights(const ln_net *net) {
-  int64_t most = 0;
-  for (int64_t i = 0; i < net->n_nodes; i++) {
-    const ln_instance *instance = net->nodes[i].instance;
-    int64_t bytes = 0;
-    for (int64_t k = 0; k < instance->n_weights; k++)
-      bytes += 4 * ln_instance_weight(instance, k)->value->count;
-    if (bytes > most) most = bytes;
-  }
-  return most;
-}
-
-/* A function of shapes alone: results must not depend on the machine. */
-static int64_t slice_items(const ln_net *net, const ln_inference *nodes,
-                           int64_t batch) {
-  double flops = 1;
-  for (int64_t i = 0; i < net->n_nodes; i++) flops += nodes[i].flops;
-  double wanted = SLICE_FLOPS / (flops / (double)(batch ? batch : 1));
-  int64_t items = wanted > MOST_ITEMS ? MOST_ITEMS : (int64_t)wanted + 1;
-  int64_t slices = MOST_SLICES, weights = largest_weights(net);
-  if (weights * slices > MOST_GRADIENT_BYTES)
-    slices = MOST_GRADIENT_BYTES / weights;
-  if (slices < 2) slices = 2;
-  int64_t least = (batch + slices - 1) / slices;
-  return items > least ? items : least;
 }
 
 static void free_inferences(ln_inference *nodes, int64_t n) {
@@ -88,7 +50,7 @@ static ln_status infer_slices(const ln_plan *p, ln_net *net, const ln_shape *x,
                               ln_inference *nodes, ln_shape *shapes,
                               int64_t *items) {
   if (ln_net_infer(net, x, 0, nodes, shapes)) return LN_FAILED;
-  *items = p->careful ? 0 : slice_items(net, nodes, p->items);
+  *items = p->careful ? 0 : ln_slice_items(net, nodes, p->items);
   if (*items == 0 || *items >= p->items) return LN_OK;
   free_inferences(nodes, net->n_nodes);
   return ln_net_infer(net, x, *items, nodes, shapes);
@@ -126,36 +88,11 @@ static void describe_values(ln_plan *p, const ln_net *net) {
   }
   for (int64_t i = 0; i < net->n_outputs; i++)
     p->values[net->outputs[i]].n_outputs++;
-  for (const ln_tap *t = net->taps; t; t = t->next)
-    p->values[t->value].is_tapped = true;
-}
-
-static int64_t count_uses(const ln_net *net, int64_t value) {
-  int64_t uses = 0;
   for (int64_t i = 0; i < net->n_nodes; i++)
     for (int64_t k = 0; k < net->nodes[i].n_inputs; k++)
-      uses += net->nodes[i].inputs[k] == value;
-  return uses;
-}
-
-/* A flatten need not copy: its output is its input under another shape. */
-static bool can_share(const ln_plan *p, const ln_net *net, int64_t i) {
-  const ln_node *node = &net->nodes[i];
-  if (!(traits(net, i) & LN_RESHAPES) || p->careful) return false;
-  if (node->n_inputs != 1 || node->n_outputs != 1) return false;
-  const ln_plan_value *x = &p->values[node->inputs[0]];
-  const ln_plan_value *y = &p->values[node->first_output];
-  return !y->n_outputs && !y->is_tapped && !x->n_outputs &&
-         x->item == y->item && count_uses(net, node->inputs[0]) == 1;
-}
-
-static void share_memory(ln_plan *p, const ln_net *net) {
-  for (int64_t i = 0; i < net->n_nodes; i++) {
-    p->nodes[i].skipped = can_share(p, net, i);
-    if (!p->nodes[i].skipped) continue;
-    const ln_node *node = &net->nodes[i];
-    p->values[node->first_output].root = p->values[node->inputs[0]].root;
-  }
+      p->values[net->nodes[i].inputs[k]].uses++;
+  for (const ln_tap *t = net->taps; t; t = t->next)
+    p->values[t->value].is_tapped = true;
 }
 
 /* ---- gradients ---- */
@@ -224,7 +161,7 @@ static bool is_input(const ln_net *net, int64_t value) {
 static void find_filled(ln_plan *p, const ln_net *net) {
   for (int64_t v = 0; v < net->n_values; v++) {
     ln_plan_value *value = &p->values[v];
-    bool inside = count_uses(net, v) > 0 || value->is_tapped;
+    bool inside = value->uses > 0 || value->is_tapped;
     if (value->has_grad && value->n_outputs &&
         (inside || value->n_outputs > 1 || is_input(net, v)))
       value->starts_filled = true;
@@ -243,46 +180,6 @@ static ln_status check_backward(const ln_plan *p, const ln_net *net) {
   return LN_OK;
 }
 
-/* ---- steps ---- */
-
-static bool ends_step(const ln_plan *p, const ln_net *net, int64_t i) {
-  const ln_node *node = &net->nodes[i];
-  for (int k = 0; k < node->n_outputs; k++)
-    if (p->values[node->first_output + k].is_tapped) return true;
-  return false;
-}
-
-/* Arithmetic, and 4 for each number moved. */
-static double work_of(const ln_plan *p, const ln_plan_step *s) {
-  double work = 0;
-  for (int64_t i = s->first; i <= s->last; i++) {
-    const ln_inference *r = &p->nodes[i].inference;
-    work += r->flops;
-    for (int k = 0; k < r->n_y; k++) work += 4.0 * (double)ln_count(&r->y[k]);
-  }
-  return work;
-}
-
-static void make_steps(ln_plan *p, const ln_net *net, int64_t items) {
-  bool open = false;
-  for (int64_t i = 0; i < net->n_nodes; i++) {
-    bool sliced = !p->careful &&
-                  (p->nodes[i].inference.per_sample || p->nodes[i].skipped);
-    if (!open || !sliced)
-      p->steps[p->n_steps++] = (ln_plan_step){ .first = i, .sliced = sliced };
-    p->steps[p->n_steps - 1].last = i;
-    open = sliced && !ends_step(p, net, i);
-  }
-  for (int64_t k = 0; k < p->n_steps; k++) {
-    ln_plan_step *s = &p->steps[k];
-    bool split = s->sliced && items > 0 && items < p->items;
-    s->items = split ? items : p->items;
-    s->slices = split ? (p->items + items - 1) / items : 1;
-    s->parallel = work_of(p, s) >= PARALLEL_WORK;
-    if (s->slices > p->max_slices) p->max_slices = s->slices;
-  }
-}
-
 /* ---- the whole ---- */
 
 static ln_status allocate(ln_plan *p, const ln_net *net) {
@@ -293,7 +190,7 @@ static ln_status allocate(ln_plan *p, const ln_net *net) {
   p->n_outputs = net->n_outputs;
   p->nodes = ln_alloc_zero(nodes * sizeof *p->nodes);
   p->values = ln_alloc_zero(values * sizeof *p->values);
-  p->steps = ln_alloc_zero(nodes * sizeof *p->steps);
+  p->steps = ln_alloc_zero(2 * nodes * sizeof *p->steps);
   p->reads_x = ln_alloc_zero((size_t)net->n_inputs * sizeof *p->reads_x);
   p->reads_y = ln_alloc_zero((size_t)net->n_outputs * sizeof *p->reads_y);
   if (!p->nodes || !p->values || !p->steps || !p->reads_x || !p->reads_y)
@@ -323,14 +220,14 @@ static ln_status decide(ln_plan *p, ln_net *net, const ln_shape *x) {
   read_circumstances(p, net, x);
   if (allocate(p, net) || infer_all(p, net, x, &items)) return LN_FAILED;
   describe_values(p, net);
-  share_memory(p, net);
+  ln_plan_share_memory(p, net);
   if (p->training) {
     find_wanted(p, net);
     find_arriving(p, net);
     find_filled(p, net);
     if (check_backward(p, net)) return LN_FAILED;
   }
-  make_steps(p, net, items);
+  ln_plan_make_steps(p, net, items);
   return ln_plan_lay_out(p, net);
 }
 

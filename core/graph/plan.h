@@ -7,6 +7,17 @@
  * its own on the whole batch. Slices depend on shapes alone, never on the
  * number of threads, so the bits do not either.
  *
+ * A layer whose passes come in parts (see ln_kernel in plugin.h) opens a step:
+ * the step before it closes with the layer's partial results, which are
+ * reduced once between the two. Backward it is the other way round: the step
+ * that it opened closes with the partial results of backward, and its own
+ * backward belongs to the step before. A step may be empty but for that.
+ *
+ * Memory sharing. The output of a flatten is its input under another name; an
+ * activation writes over its input, and its gradient over the one that comes,
+ * where nobody else reads them; and a layer that can applies the activation
+ * behind it itself.
+ *
  * Memory. A number that outlives its step lies in the arena, for the whole
  * batch; one that does not lies in the local arena of the thread slot that
  * computes the slice. Both arenas are packed by lifetime, see arena.h. The
@@ -18,8 +29,10 @@
 #include "host/running.h"
 
 typedef struct ln_plan_step {
-  int64_t first, last;   /* nodes */
-  int64_t slices, items; /* items of a slice, the last may have fewer */
+  int64_t first, last;           /* nodes in forward; last < first: none */
+  int64_t back_first, back_last; /* nodes in backward */
+  int64_t opens, closes;         /* nodes in parts, see above; -1: none */
+  int64_t slices, items;         /* items of a slice, the last may have fewer */
   bool sliced;
   bool parallel; /* enough work to wake the other threads */
 } ln_plan_step;
@@ -40,6 +53,7 @@ typedef struct ln_plan_value {
   bool wants_grad; /* a gradient is needed at it or behind it */
   bool has_grad;   /* and one arrives */
   bool is_tapped;
+  int64_t uses;       /* how often it is the input of a layer */
   int64_t n_outputs;  /* how often it is an output of the net */
   bool starts_filled; /* dy is set before backward begins: an output that is
                          used inside as well, or a gradient nobody gives */
@@ -49,12 +63,18 @@ typedef enum { LN_GIVES_NOTHING, LN_GIVES_FIRST, LN_GIVES_MORE } ln_giving;
 
 typedef struct ln_plan_node {
   ln_inference inference;
-  bool skipped;  /* its output shares the memory of its input */
-  bool backward; /* takes part in backward */
+  int64_t step;       /* the one that runs its forward */
+  bool in_parts;      /* and a training plan */
+  bool in_place;      /* its output shares the memory of its input */
+  bool skipped;       /* in place, and there is nothing to compute */
+  bool absorbed;      /* in place, and the layer before it does its forward */
+  int32_t activation; /* LN_IS_...: of the layer behind it, absorbed */
+  bool backward;      /* takes part in backward */
   bool wants_weights;
   ln_giving *dx;     /* of each input: written, or added to what is there */
   int64_t *dx_extra; /* buffer for what is to be added; -1 */
   int64_t saved;     /* a buffer; -1: none */
+  int64_t shared, partial[2];       /* of passes in parts; forward, backward */
   int64_t workspace[2], scratch[2]; /* in forward, in backward */
   int64_t *dw; /* a buffer for each weight, of all slices; -1 */
   bool frozen; /* as the plan saw it */
@@ -103,7 +123,13 @@ ln_status ln_plan_new(struct ln_net *, const ln_shape *x, bool training,
 bool ln_plan_fits(const ln_plan *, const struct ln_net *, const ln_shape *x);
 void ln_plan_free(ln_plan *);
 
-/* The second half of ln_plan_new: gives every number its place (layout.c). */
+/* Parts of ln_plan_new. Items of a slice, by the cost of the whole batch: a
+ * function of shapes alone, as results must not depend on the machine. */
+int64_t ln_slice_items(const struct ln_net *, const ln_inference *nodes,
+                       int64_t batch);
+void ln_plan_share_memory(ln_plan *, const struct ln_net *);
+void ln_plan_make_steps(ln_plan *, const struct ln_net *, int64_t items);
+/* Gives every number its place (layout.c). */
 ln_status ln_plan_lay_out(ln_plan *, const struct ln_net *);
 
 /* Inference of all nodes; shapes[v] of each value. items: see

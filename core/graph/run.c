@@ -9,44 +9,31 @@
 #include "host/registry.h"
 #include "tensor/tensor.h"
 
-/* ---- inputs ---- */
-
-typedef struct inputs {
-  ln_tensor **x; /* dense, retained */
-  ln_shape *shapes;
-  int64_t n;
-} inputs;
-
-static void free_inputs(inputs *in) {
-  for (int64_t i = 0; in->x && i < in->n; i++) ln_tensor_release(in->x[i]);
-  ln_free(in->x);
-  ln_free(in->shapes);
-}
-
-static ln_status read_inputs(const ln_net *net, ln_tensor *const *x, int64_t n,
-                             inputs *in) {
-  *in = (inputs){ .n = n };
-  if (n != net->n_inputs)
-    return ln_set_error("expects %" PRId64 " input%s, but got %" PRId64,
-                        net->n_inputs, net->n_inputs == 1 ? "" : "s", n);
-  in->x = ln_alloc_zero((size_t)(n + 1) * sizeof *in->x);
-  in->shapes = ln_alloc_zero((size_t)(n + 1) * sizeof *in->shapes);
-  if (!in->x || !in->shapes) return LN_FAILED;
-  for (int64_t i = 0; i < n; i++) {
-    if (ln_tensor_dense(x[i], &in->x[i])) return LN_FAILED;
-    in->shapes[i] = x[i]->shape;
-  }
-  return LN_OK;
-}
-
-/* ---- outputs: fresh tensors, so that the user's never change ---- */
-
 static void free_tensors(ln_tensor **t, int64_t n) {
   for (int64_t i = 0; i < n; i++) {
     ln_tensor_release(t[i]);
     t[i] = NULL;
   }
 }
+
+/* ---- inputs: dense, as the layers want them ---- */
+
+static ln_status read_inputs(ln_net *net, ln_tensor *const *x, int64_t n) {
+  if (n != net->n_inputs)
+    return ln_set_error("expects %" PRId64 " input%s, but got %" PRId64,
+                        net->n_inputs, net->n_inputs == 1 ? "" : "s", n);
+  for (int64_t i = 0; i < n; i++) {
+    if (ln_tensor_dense(x[i], &net->x.value[i])) return LN_FAILED;
+    net->x.shape[i] = x[i]->shape;
+  }
+  return LN_OK;
+}
+
+static void release_inputs(ln_net *net) {
+  free_tensors(net->x.value, net->n_inputs);
+}
+
+/* ---- outputs: fresh tensors, so that the user's never change ---- */
 
 static ln_status new_outputs(const ln_net *net, const ln_plan *p,
                              ln_tensor **y) {
@@ -86,34 +73,35 @@ static ln_status copy_tapped(const ln_pass_run *run) {
 
 /* ---- forward and predict ---- */
 
-static void keep(ln_net *net, const inputs *in, ln_tensor **y) {
-  for (int64_t i = 0; i < net->n_inputs; i++)
-    net->kept_x[i] =
-        (ln_kept){ ln_tensor_retain(in->x[i]), ln_tensor_version(in->x[i]) };
-  for (int64_t i = 0; i < net->n_outputs; i++)
-    net->kept_y[i] =
-        (ln_kept){ ln_tensor_retain(y[i]), ln_tensor_version(y[i]) };
+static void keep(ln_lists *lists, ln_tensor *const *tensors, int64_t n) {
+  for (int64_t i = 0; i < n; i++) {
+    lists->kept[i] = ln_tensor_retain(tensors[i]);
+    lists->version[i] = ln_tensor_version(tensors[i]);
+  }
 }
 
-static ln_status pass_upwards(ln_net *net, const inputs *in, bool predict,
-                              ln_tensor **y) {
+static ln_status pass_upwards(ln_net *net, bool predict, ln_tensor **y) {
   ln_plan *plan;
-  if (ln_net_plan(net, in->shapes, !predict, &plan) ||
+  if (ln_net_plan(net, net->x.shape, !predict, &plan) ||
       new_outputs(net, plan, y))
     return LN_FAILED;
   ln_pass_run run = {
-    .net = net, .plan = plan, .predict = predict, .x = in->x, .y = y
+    .net = net, .plan = plan, .predict = predict, .x = net->x.value, .y = y
   };
   uint64_t setting = ln_flush_denormals();
   ln_status s = ln_run_forward(&run, NULL, NULL);
   ln_restore_denormals(setting);
-  if (!s) copy_plain_outputs(&run);
   if (!s) s = copy_tapped(&run);
-  if (s)
+  if (s) {
     free_tensors(y, net->n_outputs);
-  else if (!predict)
-    keep(net, in, y);
-  return s;
+    return s;
+  }
+  copy_plain_outputs(&run);
+  if (!predict) {
+    keep(&net->x, net->x.value, net->n_inputs);
+    keep(&net->y, y, net->n_outputs);
+  }
+  return LN_OK;
 }
 
 /* A tap's function that runs its own net would overwrite what is in use. */
@@ -125,15 +113,14 @@ static ln_status check_idle(const ln_net *net) {
 
 static ln_status upwards(ln_net *net, ln_tensor *const *x, int64_t n,
                          bool predict, ln_tensor **y) {
-  inputs in;
-  if (check_idle(net)) return LN_FAILED;
+  if (check_idle(net) || ln_net_make_room(net)) return LN_FAILED;
   ln_clear_cancel();
   ln_net_release_kept(net);
   net->state = LN_NO_FORWARD;
-  ln_status s = read_inputs(net, x, n, &in);
-  if (!s) s = pass_upwards(net, &in, predict, y);
+  ln_status s = read_inputs(net, x, n);
+  if (!s) s = pass_upwards(net, predict, y);
   if (!s) net->state = predict ? LN_PREDICT_DONE : LN_FORWARD_DONE;
-  free_inputs(&in);
+  release_inputs(net);
   return s;
 }
 
@@ -173,27 +160,15 @@ static ln_status check_state(ln_net *net) {
                       why[net->state]);
 }
 
-static ln_status check_kept(const ln_kept *kept, const bool *read, int64_t n,
+static ln_status check_kept(const ln_lists *lists, const bool *read, int64_t n,
                             const char *what) {
   for (int64_t i = 0; i < n; i++)
-    if (read[i] && ln_tensor_version(kept[i].tensor) != kept[i].version)
+    if (read[i] && ln_tensor_version(lists->kept[i]) != lists->version[i])
       return ln_set_error("backward: %s %" PRId64 " of the forward was written "
                           "to since, but its values are needed\n  keep it "
                           "until backward, or give forward a clone()",
                           what, i + 1);
   return LN_OK;
-}
-
-typedef struct gradients {
-  ln_tensor **dy, **dx;
-  int64_t n_dy, n_dx;
-} gradients;
-
-static void free_gradients(gradients *g) {
-  if (g->dy) free_tensors(g->dy, g->n_dy);
-  if (g->dx) free_tensors(g->dx, g->n_dx);
-  ln_free(g->dy);
-  ln_free(g->dx);
 }
 
 static ln_status read_dy(const ln_net *net, int64_t i, ln_tensor *given,
@@ -213,79 +188,65 @@ static ln_status read_dy(const ln_net *net, int64_t i, ln_tensor *given,
   return ln_tensor_dense(given, out);
 }
 
-static ln_status make_gradients(const ln_net *net, ln_tensor *const *dy,
-                                int64_t n, gradients *g) {
+/* Fills the lists of gradients: those given, and new ones for the inputs. */
+static ln_status make_gradients(ln_net *net, ln_tensor *const *dy, int64_t n) {
   const ln_plan *p = net->training;
-  *g = (gradients){ .n_dy = net->n_outputs, .n_dx = net->n_inputs };
   if (n != net->n_outputs)
     return ln_set_error("backward: expects %" PRId64 " gradient%s, one for "
                         "each output, but got %" PRId64,
                         net->n_outputs, net->n_outputs == 1 ? "" : "s", n);
-  g->dy = ln_alloc_zero((size_t)(g->n_dy + 1) * sizeof *g->dy);
-  g->dx = ln_alloc_zero((size_t)(g->n_dx + 1) * sizeof *g->dx);
-  if (!g->dy || !g->dx) return LN_FAILED;
   for (int64_t i = 0; i < n; i++)
-    if (read_dy(net, i, dy[i], &g->dy[i])) return LN_FAILED;
+    if (read_dy(net, i, dy[i], &net->y.gradient[i])) return LN_FAILED;
   for (int64_t i = 0; i < net->n_inputs; i++) {
     const ln_plan_value *v = &p->values[net->inputs[i]];
-    if (v->has_grad && ln_tensor_new(&v->shape, &g->dx[i])) return LN_FAILED;
+    if (v->has_grad && ln_tensor_new(&v->shape, &net->x.gradient[i]))
+      return LN_FAILED;
   }
   return LN_OK;
 }
 
-/* The tensors of the latest forward as a run expects them. */
-static ln_status kept_tensors(const ln_kept *kept, int64_t n,
-                              ln_tensor ***out) {
-  *out = ln_alloc_zero((size_t)(n + 1) * sizeof **out);
-  for (int64_t i = 0; *out && i < n; i++) (*out)[i] = kept[i].tensor;
-  return *out ? LN_OK : LN_FAILED;
+static void release_gradients(ln_net *net) {
+  free_tensors(net->y.gradient, net->n_outputs);
+  free_tensors(net->x.gradient, net->n_inputs);
 }
 
-static ln_status pass_downwards(ln_net *net, gradients *g) {
-  ln_tensor **x = NULL, **y = NULL;
-  ln_status s = kept_tensors(net->kept_x, net->n_inputs, &x);
-  if (!s) s = kept_tensors(net->kept_y, net->n_outputs, &y);
-  if (!s) {
-    ln_pass_run run = { .net = net,
-                        .plan = net->training,
-                        .x = x,
-                        .y = y,
-                        .dy = g->dy,
-                        .dx = g->dx };
-    uint64_t setting = ln_flush_denormals();
-    net->busy = true;
-    s = ln_run_backward(&run, NULL, NULL);
-    net->busy = false;
-    ln_restore_denormals(setting);
-  }
-  ln_free(x);
-  ln_free(y);
+static ln_status pass_downwards(ln_net *net) {
+  ln_pass_run run = { .net = net,
+                      .plan = net->training,
+                      .x = net->x.kept,
+                      .y = net->y.kept,
+                      .dy = net->y.gradient,
+                      .dx = net->x.gradient };
+  uint64_t setting = ln_flush_denormals();
+  net->busy = true;
+  ln_status s = ln_run_backward(&run, NULL, NULL);
+  net->busy = false;
+  ln_restore_denormals(setting);
   return s;
+}
+
+static ln_status check_all_kept(const ln_net *net) {
+  const ln_plan *p = net->training;
+  if (check_kept(&net->x, p->reads_x, net->n_inputs, "input")) return LN_FAILED;
+  return check_kept(&net->y, p->reads_y, net->n_outputs, "output");
 }
 
 ln_status ln_net_backward(ln_net *net, ln_tensor *const *dy, int64_t n,
                           ln_tensor **dx) {
-  gradients g = { 0 };
   ln_clear_cancel();
-  ln_status s = check_idle(net);
-  if (!s) s = check_state(net);
-  if (!s)
-    s = check_kept(net->kept_x, net->training->reads_x, net->n_inputs, "input");
-  if (!s)
-    s = check_kept(net->kept_y, net->training->reads_y, net->n_outputs,
-                   "output");
-  if (s) return s;
-  s = make_gradients(net, dy, n, &g);
-  if (!s) s = pass_downwards(net, &g);
+  if (check_idle(net) || check_state(net) || check_all_kept(net))
+    return LN_FAILED;
+  ln_status s = make_gradients(net, dy, n);
+  if (!s) s = pass_downwards(net);
   if (!s) {
     net->state = LN_BACKWARD_DONE;
     ln_net_release_kept(net);
   }
   for (int64_t i = 0; !s && dx && i < net->n_inputs; i++) {
-    dx[i] = g.dx[i];
-    g.dx[i] = NULL;
+    dx[i] = net->x.gradient[i];
+    net->x.gradient[i] = NULL;
   }
-  free_gradients(&g);
+  release_gradients(net);
   return s;
 }
 
@@ -334,51 +295,45 @@ static ln_status look(void *arg, int64_t node) {
   return LN_OK;
 }
 
-static ln_status look_through(ln_net *net, const inputs *in, ln_plan *plan,
-                              ln_tensor *const *dy, int64_t n_dy, ln_tensor **y,
-                              looking *l) {
-  gradients g = { 0 };
-  ln_pass_run run = {
-    .net = net, .plan = plan, .replay = true, .x = in->x, .y = y
-  };
-  *l = (looking){ &run, false, -1 };
+static ln_status look_through(ln_net *net, ln_plan *plan, ln_tensor *const *dy,
+                              int64_t n_dy, looking *l) {
+  ln_pass_run run = { .net = net,
+                      .plan = plan,
+                      .replay = true,
+                      .x = net->x.value,
+                      .y = net->y.value,
+                      .dy = net->y.gradient,
+                      .dx = net->x.gradient };
+  l->run = &run;
   ln_status s = ln_run_forward(&run, look, l);
-  if (!s && l->node < 0 && dy) {
-    ln_plan *before = net->training;
-    net->training = plan; /* whose shapes the gradients must have */
-    l->gradient = true;
-    s = make_gradients(net, dy, n_dy, &g);
-    run.dy = g.dy;
-    run.dx = g.dx;
-    net->busy = true;
-    if (!s) s = ln_run_backward(&run, look, l);
-    net->busy = false;
-    net->training = before;
-  }
-  free_gradients(&g);
+  if (s || l->node >= 0 || !dy) return s;
+  ln_plan *before = net->training;
+  net->training = plan; /* whose shapes the gradients must have */
+  l->gradient = true;
+  s = make_gradients(net, dy, n_dy);
+  net->busy = true;
+  if (!s) s = ln_run_backward(&run, look, l);
+  net->busy = false;
+  net->training = before;
   return s;
 }
 
 ln_status ln_net_find_nonfinite(ln_net *net, ln_tensor *const *x, int64_t n,
                                 ln_tensor *const *dy, int64_t n_dy,
                                 int64_t *node, bool *backward) {
-  inputs in;
   ln_plan *plan = NULL;
   looking l = { .node = -1 };
-  if (check_idle(net)) return LN_FAILED;
-  ln_tensor **y = ln_alloc_zero((size_t)(net->n_outputs + 1) * sizeof *y);
+  if (check_idle(net) || ln_net_make_room(net)) return LN_FAILED;
   ln_net_release_kept(net);
   net->state = LN_NO_FORWARD;
-  ln_status s = y ? read_inputs(net, x, n, &in) : LN_FAILED;
-  if (!s) s = ln_plan_new(net, in.shapes, true, true, &plan);
-  if (!s) s = new_outputs(net, plan, y);
-  if (!s) s = look_through(net, &in, plan, dy, n_dy, y, &l);
-  if (y) {
-    free_tensors(y, net->n_outputs);
-    free_inputs(&in);
-  }
+  ln_status s = read_inputs(net, x, n);
+  if (!s) s = ln_plan_new(net, net->x.shape, true, true, &plan);
+  if (!s) s = new_outputs(net, plan, net->y.value);
+  if (!s) s = look_through(net, plan, dy, n_dy, &l);
+  release_inputs(net);
+  release_gradients(net);
+  free_tensors(net->y.value, net->n_outputs);
   ln_plan_free(plan);
-  ln_free(y);
   if (s) return s;
   *node = l.node;
   *backward = l.gradient;

@@ -59,7 +59,8 @@ static ln_status ask_layer(ln_inferring *in) {
 }
 
 static ln_status keep_memory(const ln_infer *io, ln_inference *r) {
-  bool negative = io->saved < 0 || io->workspace < 0 || io->scratch < 0;
+  bool negative = io->saved < 0 || io->workspace < 0 || io->scratch < 0 ||
+                  io->partial < 0 || io->shared < 0;
   for (int k = 0; k < LN_PACKED_SLOTS; k++) {
     negative |= io->packed[k] < 0;
     r->packed[k] = io->packed[k];
@@ -70,6 +71,8 @@ static ln_status keep_memory(const ln_infer *io, ln_inference *r) {
   r->saved = io->saved;
   r->workspace = io->workspace;
   r->scratch = io->scratch;
+  r->partial = io->partial;
+  r->shared = io->shared;
   return LN_OK;
 }
 

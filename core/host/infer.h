@@ -13,6 +13,7 @@ typedef struct ln_inference {
   int n_y;
   ln_shape y[LN_MAX_PORTS];
   int64_t saved, workspace, scratch, packed[LN_PACKED_SLOTS];
+  int64_t partial, shared; /* of passes in parts */
   double flops, flops_backward;
   const ln_kernel *kernel; /* NULL: the layer's own functions, "textbook" */
   bool per_sample;         /* slices of the batch may run at once */
@@ -35,6 +36,11 @@ ln_pass ln_inference_forward(const ln_instance *, const ln_inference *);
 ln_pass ln_inference_backward(const ln_instance *, const ln_inference *);
 ln_pass ln_inference_backward_weights(const ln_instance *,
                                       const ln_inference *);
+
+/* Are its passes in parts, see ln_kernel in plugin.h? */
+static inline bool ln_inference_in_parts(const ln_inference *r) {
+  return r->kernel && r->kernel->forward_reduce;
+}
 
 /* What the host adds to an ln_infer; its address is the ln_infer's. */
 typedef struct ln_inferring {

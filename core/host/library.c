@@ -114,6 +114,18 @@ static void free_layer(ln_known_layer *k) {
   ln_free(k->kernels);
 }
 
+/* Passes in parts have all four parts, and slices. */
+static ln_status check_kernel(const ln_layer *l, const ln_kernel *k) {
+  int parts = (k->forward_partial != NULL) + (k->forward_reduce != NULL) +
+              (k->backward_partial != NULL) + (k->backward_reduce != NULL);
+  if (parts == 0 || (parts == 4 && k->per_sample)) return LN_OK;
+  return ln_set_error("layer %s: the method %s has %d of the 4 functions of "
+                      "passes in parts%s; give it all four and per_sample = "
+                      "1, or none",
+                      l->name, k->method ? k->method : "(without a name)",
+                      parts, k->per_sample ? "" : ", but not per_sample");
+}
+
 static ln_status copy_tables(ln_known_layer *k) {
   ln_layer *l = &k->layer;
   k->n_options = l->options.count;
@@ -127,6 +139,8 @@ static ln_status copy_tables(ln_known_layer *k) {
   l->kernels.size = sizeof(ln_kernel);
   for (int64_t i = 0; i < k->n_options; i++)
     if (check_option(l, &k->options[i])) return LN_FAILED;
+  for (int64_t i = 0; i < k->n_kernels; i++)
+    if (check_kernel(l, &k->kernels[i])) return LN_FAILED;
   return LN_OK;
 }
 

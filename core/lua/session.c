@@ -20,6 +20,12 @@ static int num_threads(lua_State *L) {
   return 1;
 }
 
+/* How often the engine has asked the system for memory. */
+static int allocations(lua_State *L) {
+  lua_pushinteger(L, ln_allocations());
+  return 1;
+}
+
 static int set_method(lua_State *L) {
   ln_lua_check(
       L, ln_set_method(ln_lua_check_text(L, 1, "lunet.set_method", "method")));
@@ -46,7 +52,8 @@ void ln_lua_open_session(lua_State *L) {
   static const luaL_Reg functions[] = {
     { "manual_seed", manual_seed }, { "set_num_threads", set_num_threads },
     { "num_threads", num_threads }, { "set_method", set_method },
-    { "permutation", permutation }, { NULL, NULL },
+    { "allocations", allocations }, { "permutation", permutation },
+    { NULL, NULL },
   };
   luaL_setfuncs(L, functions, 0);
   lua_pushliteral(L, LN_VERSION);

@@ -16,7 +16,7 @@ local lunet = { version = core.version }
 for _, name in ipairs {
   "tensor", "zeros", "ones", "full", "rand", "randn", "arange", "is_tensor",
   "load", "save",
-  "manual_seed", "set_num_threads", "num_threads", "set_method",
+  "manual_seed", "set_num_threads", "num_threads", "set_method", "allocations",
 } do
   lunet[name] = core[name]
 end

@@ -109,6 +109,8 @@ static void callbacks(void) {
   FIELD(ln_infer, saved);
   FIELD(ln_infer, workspace);
   FIELD(ln_infer, scratch);
+  FIELD(ln_infer, partial);
+  FIELD(ln_infer, shared);
   FIELD(ln_infer, packed);
   FIELD(ln_infer, flops);
   FIELD(ln_infer, flops_backward);
@@ -132,8 +134,11 @@ static void callbacks(void) {
   FIELD(ln_call, dw);
   FIELD(ln_call, saved);
   FIELD(ln_call, workspace);
-  FIELD(ln_call, prologue);
-  FIELD(ln_call, epilogue);
+  FIELD(ln_call, activation);
+  FIELD(ln_call, partial);
+  FIELD(ln_call, partial_bytes);
+  FIELD(ln_call, n_partials);
+  FIELD(ln_call, shared);
 }
 
 static void methods(void) {
@@ -144,29 +149,12 @@ static void methods(void) {
   FIELD(ln_kernel, forward);
   FIELD(ln_kernel, backward);
   FIELD(ln_kernel, backward_weights);
-  FIELD(ln_kernel, prologues);
-  FIELD(ln_kernel, epilogues);
   FIELD(ln_kernel, per_sample);
-  FIELD(ln_kernel, reserved);
-  STRUCT(ln_prologue);
-  FIELD(ln_prologue, struct_size);
-  FIELD(ln_prologue, kind);
-  FIELD(ln_prologue, activation);
-  FIELD(ln_prologue, negative_slope);
-  FIELD(ln_prologue, scale);
-  FIELD(ln_prologue, shift);
-  FIELD(ln_prologue, scale_z);
-  FIELD(ln_prologue, z);
-  STRUCT(ln_epilogue);
-  FIELD(ln_epilogue, struct_size);
-  FIELD(ln_epilogue, kinds);
-  FIELD(ln_epilogue, activation);
-  FIELD(ln_epilogue, negative_slope);
-  FIELD(ln_epilogue, other);
-  FIELD(ln_epilogue, mask);
-  FIELD(ln_epilogue, z);
-  FIELD(ln_epilogue, sums);
-  FIELD(ln_epilogue, argmax);
+  FIELD(ln_kernel, activations);
+  FIELD(ln_kernel, forward_partial);
+  FIELD(ln_kernel, forward_reduce);
+  FIELD(ln_kernel, backward_partial);
+  FIELD(ln_kernel, backward_reduce);
 }
 
 static void descriptors(void) {
@@ -193,8 +181,6 @@ static void descriptors(void) {
   FIELD(ln_layer, backward);
   FIELD(ln_layer, backward_weights);
   FIELD(ln_layer, kernels);
-  FIELD(ln_layer, normalise);
-  FIELD(ln_layer, normalise_backward);
   STRUCT(ln_plugin);
   FIELD(ln_plugin, magic);
   FIELD(ln_plugin, struct_size);
@@ -231,17 +217,6 @@ static void values(void) {
   VALUE(LN_FAN_IN);
   VALUE(LN_IS_OPAQUE);
   VALUE(LN_IS_RELU);
-  VALUE(LN_IS_LEAKY_RELU);
-  VALUE(LN_IS_BATCH_NORM);
-  VALUE(LN_IS_ADD);
-  VALUE(LN_IS_MAX_POOL_2X2);
-  VALUE(LN_PROLOGUE_AFFINE);
-  VALUE(LN_PROLOGUE_NORM_BACKWARD);
-  VALUE(LN_EPILOGUE_ADD);
-  VALUE(LN_EPILOGUE_MASK);
-  VALUE(LN_EPILOGUE_SUMS);
-  VALUE(LN_EPILOGUE_ACTIVATION);
-  VALUE(LN_EPILOGUE_MAX_POOL);
   VALUE(LN_PER_SAMPLE);
   VALUE(LN_IN_PLACE);
   VALUE(LN_FORGETS_X);

@@ -67,8 +67,6 @@ const ln_layer layer = {
   backward,
   nullptr, /* backward_weights */
   {},      /* kernels */
-  nullptr, /* normalise */
-  nullptr, /* normalise_backward */
 };
 
 } // namespace

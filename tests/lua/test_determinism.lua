@@ -34,6 +34,14 @@ local function bits_of(...)
   return table.concat(parts)
 end
 
+-- Appends parameters, running statistics and the like, in the order of names.
+local function append_state(list, layer)
+  local state, names = layer:state(), {}
+  for name in pairs(state) do names[#names + 1] = name end
+  table.sort(names)
+  for _, name in ipairs(names) do list[#list + 1] = state[name] end
+end
+
 -- 40 items: more than a slice, and the last slice is smaller.
 local image, row = { 40, 4, 9, 8 }, { 40, 30 }
 
@@ -60,6 +68,8 @@ local layers = {
   { function() return nn.log_softmax {} end, row },
   { function() return nn.flatten {} end, image },
   { function() return nn.dropout { p = 0.4 } end, image },
+  { function() return nn.batch_norm2d {} end, image },
+  { function() return nn.batch_norm2d { method = "textbook" } end, image },
 }
 
 TestLayers = {}
@@ -73,6 +83,7 @@ function TestLayers:test_forward_and_backward()
       local dx = layer:backward(lunet.randn(y:shape()))
       local all = { y, dx }
       for _, p in ipairs(layer:parameters()) do all[#all + 1] = p.grad end
+      append_state(all, layer)
       return bits_of(table.unpack(all))
     end)
   end
@@ -114,19 +125,24 @@ end
 
 TestTraining = {}
 
+-- Batches are shuffled, the last one is smaller; 128 items of 16 channels are
+-- several pieces of work in each layer.
 local function train(seed)
   lunet.manual_seed(seed)
   local digits = data.digits():take(300)
   local net = nn.sequential {
-    nn.conv2d { out_channels = 8, kernel_size = 3, padding = 1 }, nn.relu {},
-    nn.max_pool2d { kernel_size = 2 }, nn.flatten {}, nn.dropout { p = 0.2 },
-    nn.linear { out_features = 10 } }
+    nn.conv2d { out_channels = 16, kernel_size = 3, padding = 1, bias = false },
+    nn.batch_norm2d {}, nn.relu {}, nn.max_pool2d { kernel_size = 2 },
+    nn.conv2d { out_channels = 8, kernel_size = 3 },
+    nn.batch_norm2d { momentum = 0.3 }, nn.relu {}, nn.flatten {},
+    nn.dropout { p = 0.2 }, nn.linear { out_features = 10 } }
   net:build { 1, 8, 8 }
   local run = lunet.fit(net, digits, {
-    loss = nn.cross_entropy {}, epochs = 2, batch_size = 64, progress = false,
-    optimizer = optim.adam(net:parameters(), { lr = 0.01 }) })
-  local all = { run.loss[1], run.loss[2] }
-  for _, p in ipairs(net:parameters()) do all[#all + 1] = p.value end
+    loss = nn.cross_entropy {}, epochs = 2, batch_size = 128, progress = false,
+    shuffle = true, validate = data.digits():take(40),
+    optimizer = optim.sgd(net:parameters(), { lr = 0.05, momentum = 0.9 }) })
+  local all = { run.loss[1], run.loss[2], run.validation[2] }
+  append_state(all, net)
   return bits_of(table.unpack(all))
 end
 

@@ -3,6 +3,7 @@
 -- largest resident size the system has measured.
 package.path = "tests/?.lua;" .. package.path
 local lu = require "luaunit"
+local lunet = require "lunet"
 local is_sanitized = require "support.sanitizer"
 local shell = require "support.shell"
 
@@ -55,6 +56,36 @@ function TestMemory:test_beside_much_that_stays()
     kept = lunet.zeros { 100, 512, 512 }
     for i = 1, 3000 do local t = lunet.zeros { 512, 512 } end]]
   lu.assertTrue(peak < 250, peak .. " MB")
+end
+
+-- After some steps everything that a training step needs is there.
+function TestMemory:test_a_steady_step_allocates_nothing()
+  local nn = lunet.nn
+  local net = nn.sequential {
+    nn.conv2d { out_channels = 6, kernel_size = 5 }, nn.relu {},
+    nn.max_pool2d { kernel_size = 2 }, nn.flatten {}, nn.dropout {},
+    nn.linear { out_features = 10 },
+  }
+  net:build { 1, 28, 28 }
+  local items = lunet.data.tensors { x = lunet.rand { 256, 1, 28, 28 },
+                                     labels = lunet.zeros { 256 } }
+  local loss = nn.cross_entropy {}
+  local optimizer = lunet.optim.sgd(net:parameters(),
+                                    { lr = 0.01, momentum = 0.9 })
+  local function epoch() -- returns the count at its first and last step
+    local first
+    for x, labels in items:batches { size = 32, shuffle = true } do
+      optimizer:zero_grad()
+      loss:forward(net:forward(x), labels)
+      net:backward(loss:backward())
+      optimizer:step()
+      first = first or lunet.allocations()
+    end
+    return first, lunet.allocations()
+  end
+  for _ = 1, 5 do epoch() end
+  local at_first, at_last = epoch()
+  lu.assertEquals(at_last, at_first)
 end
 
 -- Who stops the collector has his way.

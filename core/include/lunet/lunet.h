@@ -80,6 +80,9 @@ bool ln_tensor_same_storage(const ln_tensor *a, const ln_tensor *b);
 /* Bytes of storage held by living tensors, and by tensors ever made. */
 int64_t ln_tensor_bytes_alive(void);
 int64_t ln_tensor_bytes_made(void);
+/* How often the engine has asked the system for memory so far. A training step
+ * like the one before it does not. */
+int64_t ln_allocations(void);
 
 /* Element by element, with numpy's broadcasting. */
 typedef enum {

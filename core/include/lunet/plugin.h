@@ -397,6 +397,8 @@ struct ln_infer {
   int64_t saved;     /* kept from forward to its backward */
   int64_t workspace; /* for the time of one call */
   int64_t scratch;   /* for each thread in a parallel_for */
+  int64_t partial;   /* for each slice, see ln_kernel's passes in parts */
+  int64_t shared;    /* for all slices: from forward_reduce to backward */
   int64_t packed[4]; /* see `packed` in ln_host */
   /* Cost, a multiply-add counts as 2. backward 0: twice the forward. */
   double flops, flops_backward;
@@ -416,9 +418,6 @@ static inline ln_status ln_slide(ln_infer *io, int32_t dims,
 
 /* ==== 7. The call ====================================================== */
 
-typedef struct ln_prologue ln_prologue; /* see section 8 */
-typedef struct ln_epilogue ln_epilogue;
-
 struct ln_call {
   uint32_t struct_size;
   int32_t training; /* 0: evaluation */
@@ -433,8 +432,14 @@ struct ln_call {
   void *saved, *workspace; /* as asked in infer, at a multiple of 64 bytes;
                               there in every pass, also where no backward
                               follows */
-  const ln_prologue *prologue; /* NULL, unless you accept one */
-  const ln_epilogue *epilogue;
+  int32_t activation; /* LN_IS_...: applied to y before it is stored; 0,
+                         unless your row accepts one, see ln_kernel */
+  int32_t reserved;
+  /* Of passes in parts: this slice's partial result or, in a reduce, those of
+   * all n_partials slices (see ln_partial), and what a reduce leaves. */
+  char *partial;
+  int64_t partial_bytes, n_partials;
+  void *shared;
 };
 
 static inline float *ln_at_(const ln_tensor *const *t, int32_t n, int32_t i) {
@@ -465,6 +470,10 @@ static inline float *ln_dw(const ln_call *c, int32_t i) {
 static inline float *ln_state(const ln_call *c, int32_t i) {
   return ln_at_(c->state, c->n_state, i);
 }
+/* In a reduce: the partial result of slice i. */
+static inline void *ln_partial(const ln_call *c, int64_t i) {
+  return c->partial + i * c->partial_bytes;
+}
 /* The size of dim d (from 0) of input or output i. */
 static inline int64_t ln_x_dim(const ln_call *c, int32_t i, int32_t d) {
   return c->x[i]->shape.dim[d];
@@ -480,12 +489,35 @@ static inline int64_t ln_first(const ln_call *c) {
   return n;
 }
 
-/* ==== 8. Faster methods, and fusion ==================================== */
+/* ==== 8. Faster methods ================================================ */
 
 /* A faster way to compute the same. The first row whose instruction sets the
  * CPU has and whose plan accepts the shapes is used; the layer's own functions
  * are the method "textbook" for ever. The host alone offers the option
- * `method`. A NULL function: the layer's own. */
+ * `method`. A NULL function: the layer's own.
+ *
+ * Activations. A layer that `is` a ReLU may be done in passing: where y goes
+ * to it alone, a row whose `activations` has the bit LN_ACCEPTS(LN_IS_RELU) is
+ * called with call->activation = LN_IS_RELU, and stores y <= 0 ? 0 : y. Nothing
+ * changes in backward: the dy that arrives is that of y before the activation.
+ * Needs LN_FORGETS_Y.
+ *
+ * Passes in parts. A layer that needs something of the whole batch before it
+ * can treat an item (batch norm: mean and variance) need not give up slices.
+ * Its row is per_sample and has four more functions:
+ *
+ *   forward_partial    for each slice: from x to call->partial
+ *   forward_reduce     once: from all partials to call->shared
+ *   forward            for each slice, with call->shared: from x to y
+ *   backward_partial   for each slice: from x and dy to call->partial
+ *   backward_reduce    once: to call->shared, and the gradients dw
+ *   backward           for each slice, with call->shared: to dx
+ *
+ * In evaluation there is no forward_partial, and forward_reduce finds 0
+ * partials. In a reduce the tensors x, y, dy have the shapes of the whole
+ * batch and no data. `partial` and `shared` bytes are asked of infer. */
+#define LN_ACCEPTS(is) (1u << (is))
+
 typedef struct ln_kernel {
   const char *method; /* such as "im2col", "winograd" */
   uint64_t isa;       /* LN_CPU_...; 0: any */
@@ -494,54 +526,19 @@ typedef struct ln_kernel {
   ln_status (*forward)(const void *self, const ln_call *c);
   ln_status (*backward)(const void *self, const ln_call *c);
   ln_status (*backward_weights)(const void *self, const ln_call *c);
-  uint32_t prologues, epilogues; /* those that this row accepts, bits below */
-  uint32_t per_sample;           /* 1: may be called on slices of the batch */
-  uint32_t reserved;
+  uint32_t per_sample;  /* 1: may be called on slices of the batch */
+  uint32_t activations; /* that this row accepts: LN_ACCEPTS(LN_IS_RELU) | */
+  ln_status (*forward_partial)(const void *self, const ln_call *c);
+  ln_status (*forward_reduce)(const void *self, const ln_call *c);
+  ln_status (*backward_partial)(const void *self, const ln_call *c);
+  ln_status (*backward_reduce)(const void *self, const ln_call *c);
 } ln_kernel;
 
 /* What a layer means, so that another may do its work in passing: declared as
  * `.is`, and checked against the layer's own functions. */
 enum {
   LN_IS_OPAQUE = 0,
-  LN_IS_RELU,         /* y = max(x, 0) */
-  LN_IS_LEAKY_RELU,   /* y = x > 0 ? x : negative_slope * x */
-  LN_IS_BATCH_NORM,   /* per channel y = scale * x + shift; `normalise` */
-  LN_IS_ADD,          /* y = x1 + x2 */
-  LN_IS_MAX_POOL_2X2  /* with these options, a 2 x 2 window and stride */
-};
-
-/* What happens to x (in backward to dy) while it is loaded. */
-enum {
-  LN_PROLOGUE_AFFINE = 1,        /* activation(scale[c] * x + shift[c]) */
-  LN_PROLOGUE_NORM_BACKWARD = 2  /* scale[c] * dy + scale_z[c] * z + shift[c] */
-};
-struct ln_prologue {
-  uint32_t struct_size;
-  int32_t kind;              /* one of the above */
-  int32_t activation;        /* LN_IS_OPAQUE (none), _RELU or _LEAKY_RELU */
-  float negative_slope;
-  const float *scale, *shift, *scale_z; /* one number a channel (dim 1) */
-  const ln_tensor *z;
-};
-
-/* What happens to y (in backward to dx) before it is stored; bits, applied in
- * this order. Bias is the layer's own affair and comes before all. */
-enum {
-  LN_EPILOGUE_ADD = 1,        /* + other */
-  LN_EPILOGUE_MASK = 2,       /* * (mask > 0): the gradient of ReLU */
-  LN_EPILOGUE_SUMS = 4,       /* per channel, of v and v * v (of v and v * z
-                                 where z is set), to sums */
-  LN_EPILOGUE_ACTIVATION = 8, /* activation(v) */
-  LN_EPILOGUE_MAX_POOL = 16   /* y is the 2 x 2 maximum, `argmax` its place */
-};
-struct ln_epilogue {
-  uint32_t struct_size;
-  uint32_t kinds;
-  int32_t activation;
-  float negative_slope;
-  const ln_tensor *other, *mask, *z;
-  double *sums;   /* (channels, 2) */
-  uint8_t *argmax; /* 0..3 for each element of y, row by row */
+  LN_IS_RELU = 1 /* y = x <= 0 ? 0 : x */
 };
 
 /* ==== 9. The layer, and the plugin ===================================== */
@@ -606,16 +603,6 @@ typedef struct ln_layer {
    * (dx NULL) is called on the whole batch. */
   ln_status (*backward_weights)(const void *self, const ln_call *c);
   ln_array kernels; /* of ln_kernel: faster methods, best first */
-
-  /* Of a layer that is LN_IS_BATCH_NORM, so that its neighbours can do its
-   * passes: from the sums over x (see LN_EPILOGUE_SUMS) to scale and shift,
-   * updating state; and from the sums of dy and dy * x to scale, scale_z and
-   * shift of LN_PROLOGUE_NORM_BACKWARD (z = x), and dw. out: (3, channels). */
-  ln_status (*normalise)(const void *self, const ln_call *c,
-                         const double *sums, int64_t elements, float *out);
-  ln_status (*normalise_backward)(const void *self, const ln_call *c,
-                                  const double *sums, int64_t elements,
-                                  float *out);
 } ln_layer;
 
 typedef struct ln_plugin {
