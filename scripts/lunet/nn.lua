@@ -1,16 +1,20 @@
 -- nn.lua - layers and nets. nn.conv2d{ … } makes a layer: any word for which
--- a plugin is found. nn.sequential, nn.graph and nn.input make nets of them.
+-- a plugin is found. nn.sequential, nn.graph and nn.input make nets of them;
+-- nn.tie and nn.untie make one layer of another.
 
 local core = require "lunet_core"
 local graph = require "lunet.graph"
 local layer = require "lunet.layer"
 local node = require "lunet.node"
 local sequential = require "lunet.sequential"
+local tie = require "lunet.tie"
 
 local nn = {
   sequential = sequential.new,
   graph = graph.new,
   input = node.input,
+  tie = tie.tie,
+  untie = tie.untie,
 }
 
 -- A net that net:save wrote.
