@@ -72,14 +72,12 @@ static ln_status check_source(const pad *o, const ln_infer *io, int dim) {
   const int64_t size = io->x[0].dim[dim];
   const margins m = margins_of(o, dim);
   const int64_t widest = m.before > m.after ? m.before : m.after;
-  if (o->mode == REFLECT && widest > 0 && widest >= size)
+  if (o->mode == REFLECT && widest >= size)
     return ln_fail(io->host,
                    "a mirror image of %" PRId64 " %s does not fit: x has "
                    "%" PRId64 " of them, and the edge is not repeated, so at "
                    "most %" PRId64 "; try mode = \"replicate\"",
-                   widest, name_of[dim], size, size > 0 ? size - 1 : 0);
-  if (o->mode == REPLICATE && widest > 0 && size < 1)
-    return ln_fail(io->host, "x has no %s, so no edge to repeat", name_of[dim]);
+                   widest, name_of[dim], size, size - 1);
   return LN_OK;
 }
 
@@ -88,10 +86,9 @@ static ln_status infer(const void *self, ln_infer *io) {
   for (int dim = 1; dim <= 3; dim++) {
     const int64_t size = io->x[0].dim[dim];
     const margins m = margins_of(o, dim);
-    if (size > MOST_SIZE)
+    if (size < 1 || size > MOST_SIZE)
       return ln_fail(io->host,
-                     "x has %" PRId64 " %s; at most 2^40 can be "
-                     "padded",
+                     "x has %" PRId64 " %s; there must be 1 to 2^40 of them",
                      size, name_of[dim]);
     if (check_source(o, io, dim) != LN_OK) return LN_FAILED;
     io->y[0].dim[dim] = size + m.before + m.after;

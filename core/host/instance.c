@@ -152,12 +152,22 @@ void ln_instance_release(ln_instance *i) {
   free_owned(i);
   for (int k = 0; k < LN_PACKED_SLOTS; k++) ln_free(i->packed[k].data);
   ln_kept_texts_free(&i->texts);
+  ln_kept_texts_free(&i->told);
   ln_text_free(&i->failure);
   ln_free(i->self);
   ln_free(i->name);
   ln_free(i->method);
   pthread_mutex_destroy(&i->lock);
   ln_free(i);
+}
+
+/* ---- notices ---- */
+
+bool ln_instance_is_news(ln_instance *i, const char *notice) {
+  for (int64_t k = 0; k < i->told.count; k++)
+    if (!strcmp(i->told.texts[k], notice)) return false;
+  ln_keep_text(&i->told, notice);
+  return true;
 }
 
 /* ---- parameters ---- */

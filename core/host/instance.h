@@ -32,6 +32,7 @@ struct ln_instance {
   char *method; /* "auto" etc.; NULL: as ln_set_method says */
   void *self;   /* the author's struct */
   ln_kept_texts texts;
+  ln_kept_texts told; /* notices that the user has seen */
   ln_owned_memory *owned;
   ln_host host; /* .private_ points back here */
 
@@ -60,6 +61,9 @@ const ln_parameter *ln_instance_state(const ln_instance *, int64_t i);
 
 /* The method in force: the instance's own, else the session's. */
 const char *ln_instance_method(const ln_instance *);
+
+/* Is this notice new to the user? From now on it is not. */
+bool ln_instance_is_news(ln_instance *, const char *notice);
 
 /* Once all options are known: asks for weights and state, and makes them. */
 ln_status ln_instance_make_parameters(ln_instance *);

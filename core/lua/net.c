@@ -151,6 +151,24 @@ static int node_info(lua_State *L) {
   return 1;
 }
 
+static void add_notice(void *arg, const char *label, const char *notice) {
+  lua_State *L = arg;
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+  }
+  lua_pushfstring(L, "%s: %s", label, notice);
+  lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+}
+
+/* net:notices() -> list of "label: notice" not told before; nil: none */
+static int notices(lua_State *L) {
+  ln_net *net = self(L);
+  lua_pushnil(L);
+  ln_net_tell_notices(net, add_notice, L);
+  return 1;
+}
+
 /* ---- passes -------------------------------------------------------------- */
 
 /* The tensors from argument `first` on. nil: NULL, where that is allowed. */
@@ -349,6 +367,7 @@ void ln_lua_open_net(lua_State *L) {
     { "build", build },
     { "shape", shape },
     { "node_info", node_info },
+    { "notices", notices },
     { "forward", forward },
     { "predict", predict },
     { "backward", backward },

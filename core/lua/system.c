@@ -1,6 +1,6 @@
 /* system.c - what the Lua half needs of the system beyond Lua's own library:
- * a clock, the names in a folder, where the program lies, and whether a terminal
- * listens. */
+ * a clock, the names in a folder, where the program lies, and whether a
+ * terminal listens. */
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>

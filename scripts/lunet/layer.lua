@@ -52,9 +52,9 @@ local function expect_inputs(self, n)
   self.inputs, self.built_net = n, nil
 end
 
-function layer:build(...)
+function layer:infer_shapes(...)
   expect_inputs(self, select("#", ...))
-  return module.build(self, ...)
+  module.infer_shapes(self, ...)
 end
 
 -- A loss gives a number.

@@ -9,6 +9,7 @@
 -- with the layers they belong to.
 
 local core = require "lunet_core"
+local tell_notices = require "lunet.notices"
 
 local module = {}
 
@@ -102,30 +103,44 @@ local function with_batch(shape, what)
   return table.move(shape, 1, #shape, 2, { 1 })
 end
 
--- Infers all shapes for items of these shapes (without the batch), which
--- finishes what was left to infer. One shape an input.
-function module:build(...)
+-- Infers all shapes for items of these shapes (without the batch). One shape an
+-- input.
+function module:infer_shapes(...)
   local shapes = { ... }
   for i, shape in ipairs(shapes) do shapes[i] = with_batch(shape, "build") end
   self:core_net():build(shapes)
+end
+
+-- The same, which finishes what was left to infer; tells what does not fit.
+function module:build(...)
+  self:infer_shapes(...)
+  tell_notices(self:core_net())
   return self
 end
 
--- Prints the layers with output shape, parameters and multiply-adds.
+-- Prints the layers with output shape, parameters and multiply-adds, and what
+-- does not fit.
 function module:summary(...)
-  self:build(...)
+  self:infer_shapes(...)
   print(require("lunet.summary").text(self))
 end
 
 -- ---- passes --------------------------------------------------------------
 
+local function after_pass(net, ...)
+  tell_notices(net)
+  return ...
+end
+
 function module:forward(...)
-  return (self:core_net()):forward(...)
+  local net = self:core_net()
+  return after_pass(net, net:forward(...))
 end
 
 -- Evaluation behaviour; keeps nothing for backward.
 function module:predict(...)
-  return (self:core_net()):predict(...)
+  local net = self:core_net()
+  return after_pass(net, net:predict(...))
 end
 
 -- dx, one an input; nothing unless requires_grad{ inputs = true }.

@@ -53,7 +53,7 @@ function summary.text(net)
       i, label, row.shape, with_commas(row.parameters),
       with_commas(row.multiply_adds))
     if row.notice then
-      lines[#lines + 1] = "    note: " .. row.notice:gsub("\n", "\n    note: ")
+      lines[#lines + 1] = "    note: " .. row.notice:gsub("\n", "\n    ")
     end
   end
   lines[#lines + 1] = ("%-4s%-48s%14s%16s"):format(

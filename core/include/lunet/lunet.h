@@ -239,6 +239,13 @@ typedef struct ln_node_info { /* of one use of a layer, after a build */
 } ln_node_info;
 ln_status ln_net_node_info(const ln_net *, int64_t node, ln_node_info *out);
 
+/* Calls tell for each notice of a build or pass since the last call that its
+ * layer has not told before, in any net. */
+void ln_net_tell_notices(ln_net *,
+                         void (*tell)(void *arg, const char *label,
+                                      const char *notice),
+                         void *arg);
+
 /* Which gradients backward is to give. Default: no inputs, parameters. */
 void ln_net_requires_grad(ln_net *, bool inputs);
 
