@@ -5,7 +5,8 @@
 --
 -- is a function that makes such a net. It takes the options classes and shape
 -- (of one picture, without the batch) and knows what they are if left out;
--- `net` gets them, and what it returns is built for that shape.
+-- `net` gets them, and what it returns is built for that shape. The function
+-- returns the net and the shape.
 
 local options = require "lunet.options"
 
@@ -16,6 +17,6 @@ return function(recipe)
   }
   return function(given)
     local o = options.check("a net of the zoo", given, rules)
-    return recipe.net(o):build(o.shape)
+    return recipe.net(o):build(o.shape), o.shape
   end
 end

@@ -2,7 +2,8 @@
 --
 --   net = lunet.zoo.resnet18 { classes = 10, shape = { 3, 64, 64 } }
 --
--- gives an untrained net of that form; lunet.zoo.names() lists what there is.
+-- gives an untrained net of that form, and the shape of its pictures as a
+-- second result; lunet.zoo.names() lists what there is.
 
 local core = require "lunet_core"
 
