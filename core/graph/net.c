@@ -277,6 +277,8 @@ ln_status ln_net_node_info(const ln_net *net, int64_t node, ln_node_info *out) {
     .workspace_bytes = r->workspace,
     .method = r->kernel ? r->kernel->method : "textbook",
     .notice = r->notice.length ? r->notice.s : NULL,
+    .window_dims = r->window_dims,
+    .window = r->window,
   };
   return LN_OK;
 }
