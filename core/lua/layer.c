@@ -212,6 +212,21 @@ static void set_text(lua_State *L, const char *field, const char *text) {
   lua_setfield(L, -2, field);
 }
 
+/* Sets the field `methods`, best first; two rows may share a method's name. */
+static void set_methods(lua_State *L, const ln_layer *l) {
+  lua_newtable(L);
+  lua_Integer n = 0;
+  for (uint32_t i = 0; i < l->kernels.count; i++) {
+    const ln_kernel *k = (const void *)((const char *)l->kernels.at +
+                                        (size_t)i * l->kernels.size);
+    lua_pushstring(L, k->method);
+    lua_rawseti(L, -2, ++n);
+  }
+  lua_pushliteral(L, "textbook");
+  lua_rawseti(L, -2, ++n);
+  lua_setfield(L, -2, "methods");
+}
+
 static void push_layer(lua_State *L, const ln_layer *l) {
   set_text(L, "name", l->name);
   set_text(L, "brief", l->brief);
@@ -219,6 +234,7 @@ static void push_layer(lua_State *L, const ln_layer *l) {
   set_text(L, "example", l->example);
   set_text(L, "inputs", l->inputs);
   set_text(L, "outputs", l->outputs);
+  set_methods(L, l);
 }
 
 static void add_row(void *arg, const char *path, const ln_plugin *plugin,
@@ -235,8 +251,8 @@ static void add_row(void *arg, const char *path, const ln_plugin *plugin,
   lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
 }
 
-/* core.plugins_list() -> rows { name, brief, ..., path, plugin, version }, or
- * { path, refused } */
+/* core.plugins_list() -> rows { name, brief, ..., methods, path, plugin,
+ * version }, or { path, refused } */
 static int plugins_list(lua_State *L) {
   lua_newtable(L);
   ln_lua_check(L, ln_plugins_list(add_row, L));

@@ -12,6 +12,7 @@ local nn, optim, zoo = lunet.nn, lunet.optim, lunet.zoo
 -- how many, and of which size where that is not the net's own: at its own size
 -- vgg16 wants more memory than a test should (scripts/examples/zoo_step.lua).
 local nets = {
+  mlp_digits = { 4810, "2.weight", 4 },
   lenet5 = { 61706, "3.weight", 4 },
   cifar_quick = { 145578, "11.bias", 4 },
   nin = { 966986, "8.weight", 2 },
