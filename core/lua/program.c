@@ -28,12 +28,10 @@ static const char usage[] =
     "  --guard                stop at an access beyond the end of a tensor\n"
     "  --help, --version\n"
     "\n"
-    "Commands for authors of layers; each has a --help of its own:\n"
-    "  new-plugin NAME        a layer that works, to be made your own\n"
-    "  build-plugin FILE.c    compile a layer\n";
-
-/* Each is scripts/lunet/commands/<word>.lua, with _ for -. */
-static const char *const commands[] = { "build-plugin", "new-plugin", NULL };
+    "Commands; each has a --help of its own:\n"
+    "  lunet bench ...              measure speed\n"
+    "  lunet new-plugin NAME        a layer that works, to be made your own\n"
+    "  lunet build-plugin FILE.c    compile a layer\n";
 
 enum { EXIT_USAGE = 2 };
 
@@ -167,10 +165,39 @@ static bool run_file(lua_State *L, const char *path) {
   return report(L, status);
 }
 
+/* Runs main(arguments) of the module, which says whether all went well. */
+static bool run_command(lua_State *L, const char *module) {
+  lua_getglobal(L, "require");
+  lua_pushstring(L, module);
+  if (!report(L, lua_pcall(L, 1, 1, 0))) return false;
+  lua_getfield(L, -1, "main");
+  lua_remove(L, -2);
+  if (!report(L, call(L, push_arguments(L), 1, true))) return false;
+  const bool fine = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return fine;
+}
+
 /* ---- the command line ---------------------------------------------------- */
 
+/* The first word, where it is no script but one of these. */
+static const struct command {
+  const char *word, *module;
+} commands[] = {
+  { "bench", "lunet.bench" },
+  { "build-plugin", "lunet.commands.build_plugin" },
+  { "new-plugin", "lunet.commands.new_plugin" },
+};
+
+static const char *module_of_command(const char *word) {
+  for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+    if (strcmp(word, commands[i].word) == 0) return commands[i].module;
+  return NULL;
+}
+
 typedef struct request {
-  int script; /* its place in argv, argc: none */
+  const char *command; /* its module; NULL: none */
+  int script;          /* its place, or the command's, in argv; argc: none */
   bool code, prompt, help, version;
   bool guard, check_numerics;
   const char *wrong; /* what is not understood */
@@ -179,6 +206,10 @@ typedef struct request {
 /* Reads the options up to the script. */
 static request read_options(int argc, char **argv) {
   request r = { .script = argc };
+  if (argc > 1 && (r.command = module_of_command(argv[1]))) {
+    r.script = 1;
+    return r;
+  }
   for (int i = 1; i < argc; i++) {
     const char *word = argv[i];
     if (word[0] != '-' || word[1] == 0) {
@@ -225,6 +256,7 @@ static bool run_codes(lua_State *L, char **argv, const request *r) {
 }
 
 static bool run(lua_State *L, int argc, char **argv, const request *r) {
+  if (r->command) return run_command(L, r->command);
   if (!run_codes(L, argv, r)) return false;
   if (r->script < argc) {
     const char *path = argv[r->script];
@@ -282,37 +314,11 @@ static void add_lunet(lua_State *L) {
   lua_settop(L, 0);
 }
 
-/* ---- commands ------------------------------------------------------------ */
-
-static bool is_command(const char *word) {
-  for (int i = 0; commands[i]; i++)
-    if (strcmp(word, commands[i]) == 0) return true;
-  return false;
-}
-
-/* Pushes what `require` gives for the module. */
-static bool push_module(lua_State *L, const char *name) {
-  lua_getglobal(L, "require");
-  lua_pushstring(L, name);
-  return report(L, lua_pcall(L, 1, 1, 0));
-}
-
-/* The module's function gets the list of arguments and gives the status. */
-static int run_command(lua_State *L, const char *word) {
-  luaL_gsub(L, word, "-", "_");
-  lua_pushfstring(L, "lunet.commands.%s", lua_tostring(L, -1));
-  if (!push_module(L, "lunet") || !push_module(L, lua_tostring(L, -2)))
-    return EXIT_FAILURE;
-  lua_getglobal(L, "arg");
-  if (!report(L, call(L, 1, 1, false))) return EXIT_FAILURE;
-  return (int)lua_tointeger(L, -1);
-}
-
 typedef struct command_line {
   int argc;
   char **argv;
   const request *asked;
-  int status;
+  bool succeeded;
 } command_line;
 
 static int protected_main(lua_State *L) {
@@ -320,17 +326,13 @@ static int protected_main(lua_State *L) {
   luaL_checkversion(L);
   luaL_openlibs(L);
   add_lunet(L);
-  const int script = c->asked->script;
-  set_arg(L, c->argc, c->argv, script);
-  if (script < c->argc && is_command(c->argv[script]))
-    c->status = run_command(L, c->argv[script]);
-  else if (run(L, c->argc, c->argv, c->asked))
-    c->status = EXIT_SUCCESS;
+  set_arg(L, c->argc, c->argv, c->asked->script);
+  c->succeeded = run(L, c->argc, c->argv, c->asked);
   return 0;
 }
 
 static int run_lua(int argc, char **argv, const request *asked) {
-  command_line c = { argc, argv, asked, EXIT_FAILURE };
+  command_line c = { argc, argv, asked, false };
   lua_State *L = luaL_newstate();
   if (!L) {
     fputs("lunet: out of memory\n", stderr);
@@ -338,9 +340,9 @@ static int run_lua(int argc, char **argv, const request *asked) {
   }
   lua_pushcfunction(L, protected_main);
   lua_pushlightuserdata(L, &c);
-  if (!report(L, lua_pcall(L, 1, 0, 0))) c.status = EXIT_FAILURE;
+  const bool fine = report(L, lua_pcall(L, 1, 0, 0)) && c.succeeded;
   lua_close(L);
-  return c.status;
+  return fine ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 /* A crash and a call without end are always named; the rest costs time. */

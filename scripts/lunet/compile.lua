@@ -6,6 +6,7 @@
 -- one file.
 
 local core = require "lunet_core"
+require "lunet" -- which knows its folder
 
 local compile = {}
 

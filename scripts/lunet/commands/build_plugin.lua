@@ -37,21 +37,24 @@ local function read_arguments(arguments)
   return wanted
 end
 
-return function(arguments)
+local function main(...)
+  local arguments = { ... }
   if arguments[1] == "--help" then
     io.write(usage)
-    return 0
+    return true
   end
   local wanted, problem = read_arguments(arguments)
   if not wanted then
     io.stderr:write("lunet build-plugin: ", problem, "\n", usage)
-    return 2
+    return false
   end
   local built
   built, problem = compile.build(wanted.source, wanted.plugin, wanted.more)
   if not built then
     io.stderr:write("lunet build-plugin: ", problem, "\n")
-    return 1
+    return false
   end
-  return 0
+  return true
 end
+
+return { main = main }

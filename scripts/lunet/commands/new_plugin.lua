@@ -5,6 +5,7 @@
 -- the layer is called my_layer.
 
 local core = require "lunet_core"
+require "lunet" -- which knows its folder
 
 local usage = [[
 usage: lunet new-plugin NAME [--kind elementwise|windowed|weights|loss]
@@ -115,15 +116,16 @@ local function complain(text, ...)
   io.stderr:write("lunet new-plugin: ", text, "\n", ...)
 end
 
-return function(arguments)
+local function main(...)
+  local arguments = { ... }
   if arguments[1] == "--help" then
     io.write(usage)
-    return 0
+    return true
   end
   local wanted, problem = read_arguments(arguments)
   if not wanted then
     complain(problem, usage)
-    return 2
+    return false
   end
   local folder = core.folder .. "/../templates"
   local source = read(("%s/%s/my_layer.c"):format(folder, wanted.kind))
@@ -135,10 +137,12 @@ return function(arguments)
   end
   if problem then
     complain(problem)
-    return 1
+    return false
   end
   for _, file in ipairs(files) do print("wrote " .. file.path) end
   print(("next: edit %s.c, then\n  lunet build-plugin %s.c && "
          .. "lunet test_%s.lua"):format(wanted.name, wanted.name, wanted.name))
-  return 0
+  return true
 end
+
+return { main = main }

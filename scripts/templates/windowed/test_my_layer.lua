@@ -24,10 +24,11 @@ assert_same(layer:backward(lunet.tensor { { { { 4, 8 } } } }),
 -- 2. The gradient is the slope of forward, for each set of options.
 for kernel_size = 1, 3 do
   for stride = 1, 3 do
-    for padding = 0, 1 do
+    for padding = 0, kernel_size - 1 do
       local options = { kernel_size = kernel_size, stride = stride,
                         padding = padding }
-      local image = gradcheck.random { 2, 3, 5, 4 }
+      local one = kernel_size - 2 * padding -- the size that gives one window
+      local image = gradcheck.random { 2, 3, one + 3 * stride, one + 4 * stride }
       assert(gradcheck.check(my_layer(options), { image }))
     end
   end

@@ -168,6 +168,19 @@ static inline void ln_copy_panel_(const ln_product *x, int64_t column,
            (size_t)(LN_PANEL - width) * sizeof(float));
 }
 
+/* The whole panels of `columns` columns of b, not transposed: row by row, so
+ * that memory is read in the order in which it lies. */
+static inline void ln_copy_whole_panels_(const ln_product *x, int64_t column,
+                                         int64_t columns, int64_t p,
+                                         int64_t depth, float *to) {
+  for (int64_t q = 0; q < depth; q++) {
+    const float *row = x->b + (p + q) * x->ldb + column;
+    for (int64_t j = 0; j + LN_PANEL <= columns; j += LN_PANEL)
+      memcpy(to + j * LN_DEPTH + q * LN_PANEL, row + j,
+             LN_PANEL * sizeof(float));
+  }
+}
+
 /* ---- the tile ------------------------------------------------------------ */
 
 static inline int64_t ln_least_(int64_t a, int64_t b) {
@@ -231,9 +244,12 @@ static inline void ln_place_b_(ln_piece_ *t, int64_t rows, float *room) {
   for (int64_t j = begin; j < t->columns; j += LN_PANEL) {
     int64_t width = ln_least_(LN_PANEL, t->columns - j);
     t->b_last = to;
-    ln_copy_panel_(x, t->column + j, width, t->p, t->depth, to);
+    if (x->transpose_b || width < LN_PANEL)
+      ln_copy_panel_(x, t->column + j, width, t->p, t->depth, to);
     to += LN_DEPTH * LN_PANEL;
   }
+  if (!x->transpose_b && !in_place)
+    ln_copy_whole_panels_(x, t->column, t->columns, t->p, t->depth, room);
   t->b = in_place ? x->b + t->p * x->ldb + t->column : room;
   t->b_row = in_place ? x->ldb : LN_PANEL;
   t->b_panel = in_place ? LN_PANEL : LN_DEPTH * LN_PANEL;

@@ -48,6 +48,53 @@ LN_INLINE void ln_store_quad(float *p, ln_quad v) {
   *(ln_quad_in_memory_ *)p = (ln_quad_in_memory_)v;
 }
 
+/* v <= 0 ? 0 : v, so NaN stays. */
+LN_INLINE ln_vector ln_rectify(ln_vector v) {
+  typedef int mask __attribute__((vector_size(LN_VECTOR * 4)));
+  const mask keeps = ~(mask)(v <= 0);
+  return (ln_vector)((mask)v & keeps);
+}
+
+/* Copies n floats, or sets them to 0: for short rows, which a call of memcpy or
+ * memset would take longer for. The last vector overlaps the one before it. */
+LN_INLINE void ln_copy_short(float *to, const float *from, ptrdiff_t n) {
+  ptrdiff_t i = 0;
+  if (n >= LN_VECTOR) {
+    for (; i <= n - LN_VECTOR; i += LN_VECTOR)
+      ln_store(to + i, ln_load(from + i));
+    ln_store(to + n - LN_VECTOR, ln_load(from + n - LN_VECTOR));
+  } else if (n >= 4) {
+    for (; i <= n - 4; i += 4) ln_store_quad(to + i, ln_load_quad(from + i));
+    ln_store_quad(to + n - 4, ln_load_quad(from + n - 4));
+  } else {
+    for (; i < n; i++) to[i] = from[i];
+  }
+}
+LN_INLINE void ln_clear_short(float *to, ptrdiff_t n) {
+  ptrdiff_t i = 0;
+  if (n >= LN_VECTOR) {
+    for (; i <= n - LN_VECTOR; i += LN_VECTOR)
+      ln_store(to + i, (ln_vector){ 0 });
+    ln_store(to + n - LN_VECTOR, (ln_vector){ 0 });
+  } else if (n >= 4) {
+    for (; i <= n - 4; i += 4) ln_store_quad(to + i, (ln_quad){ 0 });
+    ln_store_quad(to + n - 4, (ln_quad){ 0 });
+  } else {
+    for (; i < n; i++) to[i] = 0;
+  }
+}
+
+/* The first n floats of v, or all. */
+LN_INLINE void ln_store_first(float *to, ln_vector v, ptrdiff_t n) {
+  float lanes[LN_VECTOR];
+  if (n >= LN_VECTOR) {
+    ln_store(to, v);
+    return;
+  }
+  ln_store(lanes, v);
+  ln_copy_short(to, lanes, n);
+}
+
 /* Elements i, j, k, l of a (0..3) and b (4..7). */
 #ifdef __clang__
 #define LN_SHUFFLE_(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)

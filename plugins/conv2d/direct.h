@@ -1,0 +1,166 @@
+/* direct.h - how the direct method looks at one pass.
+ *
+ * Forward and the gradient of x are the same sum over taps,
+ *
+ *     out[n,k, q*out_step + phase] = start[k] + sum over c and taps t of
+ *         w[k,c,t] * in[n,c, q*in_step + shift[t]]
+ *
+ * in rows as in columns. Forward has in = x, in_step = S, and shift[ky] =
+ * ky*D - P. The gradient has in = dy and out = dx: pixel iy of x met weight ky
+ * where oy = (iy + P - ky*D) / S, if that is whole. So the pixels of dx fall
+ * into S phases, iy = q*S + phase, each with taps of its own:
+ * shift[ky] = (phase + P - ky*D) / S, in_step = 1. */
+#ifndef DIRECT_H
+#define DIRECT_H
+
+#include "conv2d.h"
+
+#include <lunet/kernels/lanes.h>
+#include <lunet/kernels/tap_product.h>
+
+/* Rows (or columns) of a pass. Its taps are first_tap, first_tap + every, ...;
+ * their shifts go in equal steps, too. */
+typedef struct axis {
+  int64_t taps, first_tap, every;
+  int64_t shift, shift_step; /* of the first tap; from one to the next */
+  int64_t in_size, in_step;
+  int64_t size; /* number of q */
+  int64_t out_size, out_step, phase;
+} axis;
+
+static inline axis forward_axis(const sizes *s, int d) {
+  return (axis){ .taps = d ? s->KW : s->KH,
+                 .every = 1,
+                 .shift = -s->P[d],
+                 .shift_step = s->D[d],
+                 .in_size = d ? s->W : s->H,
+                 .in_step = s->S[d],
+                 .size = d ? s->OW : s->OH,
+                 .out_size = d ? s->OW : s->OH,
+                 .out_step = 1 };
+}
+
+static inline axis gradient_axis(const sizes *s, int d, int64_t phase) {
+  const int64_t K = d ? s->KW : s->KH, S = s->S[d], D = s->D[d];
+  int64_t first = 0, every = 1;
+  while (first < K && (phase + s->P[d] - first * D) % S != 0) first++;
+  while (every * D % S != 0) every++;
+  axis a = { .first_tap = first,
+             .every = every,
+             .shift_step = -(every * D / S),
+             .in_size = d ? s->OW : s->OH,
+             .in_step = 1,
+             .out_size = d ? s->W : s->H,
+             .out_step = S,
+             .phase = phase };
+  a.size = a.out_size > phase ? divide_up(a.out_size - phase, S) : 0;
+  if (first < K) {
+    a.taps = (K - 1 - first) / every + 1;
+    a.shift = (phase + s->P[d] - first * D) / S;
+  }
+  return a;
+}
+
+/* The smallest shift, and how many pixels the taps span. */
+static inline int64_t lowest(const axis *a) {
+  return a->shift + smaller(0, (a->taps - 1) * a->shift_step);
+}
+static inline int64_t span(const axis *a) {
+  const int64_t s = (a->taps - 1) * a->shift_step;
+  return a->taps ? (s < 0 ? -s : s) + 1 : 1;
+}
+
+/* What a task reads, copied: rows of all channels of a group, with zeros
+ * around, and columns sorted by column % in_step, so that neighbouring q are
+ * neighbours in memory whatever the stride. Behind a row there are zeros for a
+ * vector that reaches too far. */
+typedef struct planes {
+  int64_t channels;
+  int64_t rows, columns; /* columns of one column phase */
+  int64_t row, plane;    /* floats of a whole row, of a channel */
+  int64_t q_row;         /* floats from one q to the next row's */
+} planes;
+
+static inline planes planes_of(int64_t channels, const axis *y, const axis *x,
+                               int64_t q_rows) {
+  planes p = { .channels = channels };
+  p.rows = (q_rows - 1) * y->in_step + span(y);
+  p.columns = divide_up(x->size, LN_VECTOR) * LN_VECTOR +
+              divide_up(span(x), x->in_step);
+  p.row = p.columns * x->in_step;
+  p.plane = p.rows * p.row;
+  p.q_row = p.row * y->in_step;
+  return p;
+}
+
+/* Always inlined with its step known, so that steps 1 and 2 become vectors. */
+LN_INLINE void copy_steps(const float *from, int64_t step, int64_t n,
+                          float *to) {
+  for (int64_t i = 0; i < n; i++) to[i] = from[i * step];
+}
+
+/* One column phase of one row. */
+static inline void load_phase(const planes *p, const axis *x, const float *row,
+                              int64_t left, float *to) {
+  const int64_t step = x->in_step;
+  const int64_t begin =
+      smaller(left < 0 ? divide_up(-left, step) : 0, p->columns);
+  const int64_t inside =
+      x->in_size > left ? divide_up(x->in_size - left, step) : 0;
+  const int64_t end = larger(smaller(inside, p->columns), begin);
+  const float *from = row + left + begin * step;
+  ln_clear_short(to, begin);
+  if (step == 1)
+    ln_copy_short(to + begin, from, end - begin);
+  else if (step == 2)
+    copy_steps(from, 2, end - begin, to + begin);
+  else
+    copy_steps(from, step, end - begin, to + begin);
+  ln_clear_short(to + end, p->columns - end);
+}
+
+/* The planes of rows [q, ...) of an image's group; `image` is its first
+ * channel. */
+static inline void load_planes(const planes *p, const axis *y, const axis *x,
+                               const float *image, int64_t q, float *to) {
+  for (int64_t c = 0; c < p->channels; c++, image += y->in_size * x->in_size)
+    for (int64_t r = 0; r < p->rows; r++, to += p->row) {
+      const int64_t iy = q * y->in_step + lowest(y) + r;
+      if (iy < 0 || iy >= y->in_size) {
+        ln_clear_short(to, p->row);
+        continue;
+      }
+      for (int64_t phase = 0; phase < x->in_step; phase++)
+        load_phase(p, x, image + iy * x->in_size, lowest(x) + phase,
+                   to + phase * p->columns);
+    }
+}
+
+/* Where each tap looks, in order of c, row, column. */
+static inline void list_offsets(const planes *p, const axis *y, const axis *x,
+                                int64_t *offset) {
+  for (int64_t c = 0; c < p->channels; c++)
+    for (int64_t i = 0; i < y->taps; i++)
+      for (int64_t j = 0; j < x->taps; j++) {
+        const int64_t row = y->shift + i * y->shift_step - lowest(y);
+        const int64_t column = x->shift + j * x->shift_step - lowest(x);
+        *offset++ = c * p->plane + row * p->row +
+                    column % x->in_step * p->columns + column / x->in_step;
+      }
+}
+
+/* Rows of a task: planes of about so many bytes, but enough tasks. */
+enum { PLANE_BYTES = 192 << 10, WANTED_TASKS = 8 };
+
+static inline int64_t band_rows(int64_t channels, const axis *y, const axis *x,
+                                int64_t others) {
+  const planes one = planes_of(channels, y, x, 1);
+  const int64_t bytes = channels * one.q_row * (int64_t)sizeof(float);
+  const int64_t bands = divide_up(WANTED_TASKS, larger(others, 1));
+  const int64_t rows = larger(1, smaller(PLANE_BYTES / larger(bytes, 1),
+                                         divide_up(larger(y->size, 1), bands)));
+  const int64_t pairs = rows > 1 ? rows / 2 * 2 : 1; /* see pixel lanes */
+  return smaller(pairs, larger(y->size, 1));
+}
+
+#endif
