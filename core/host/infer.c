@@ -53,15 +53,28 @@ static void begin(ln_inferring *in, ln_instance *i, const ln_shape *x,
                        .y = y };
 }
 
+static ln_activity asking(const ln_inferring *in, const char *pass) {
+  return (ln_activity){ .instance = in->instance,
+                        .label = in->instance->host->layer,
+                        .pass = pass };
+}
+
 static ln_status ask_layer(ln_inferring *in) {
   const ln_layer *l = &in->instance->known->layer;
-  ln_activity activity = { .instance = in->instance,
-                           .label = in->instance->host->layer,
-                           .pass = "infer" };
+  if (!l->infer) return LN_OK;
+  ln_activity activity = asking(in, "infer");
   ln_activity_begin(&activity);
-  ln_status s = l->infer ? l->infer(in->instance->self, &in->io) : LN_OK;
+  ln_status s = l->infer(in->instance->self, &in->io);
   ln_activity_end(&activity);
   return s ? ln_instance_failed(in->instance, s) : LN_OK;
+}
+
+static ln_status ask_method(ln_inferring *in, const ln_kernel *kernel) {
+  ln_activity activity = asking(in, "plan");
+  ln_activity_begin(&activity);
+  ln_status s = kernel->plan(in->instance->self, &in->io);
+  ln_activity_end(&activity);
+  return s;
 }
 
 static ln_status keep_memory(const ln_infer *io, ln_inference *r) {
@@ -113,7 +126,7 @@ static ln_status try_kernel(const choice *c, const ln_kernel *kernel,
   begin_outputs(c, &b, y);
   begin(&in, i, x, c->n_x, y, &unused);
   ln_status s = ask_layer(&in);
-  if (!s && kernel && kernel->plan) *plan = kernel->plan(i->self, &in.io);
+  if (!s && kernel && kernel->plan) *plan = ask_method(&in, kernel);
   ln_inference_free(&unused);
   if (s) return s;
   if (*plan == LN_UNSUITED) return LN_OK;

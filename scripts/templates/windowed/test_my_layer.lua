@@ -27,8 +27,9 @@ for kernel_size = 1, 3 do
     for padding = 0, kernel_size - 1 do
       local options = { kernel_size = kernel_size, stride = stride,
                         padding = padding }
-      local one = kernel_size - 2 * padding -- the size that gives one window
-      local image = gradcheck.random { 2, 3, one + 3 * stride, one + 4 * stride }
+      local one = kernel_size - 2 * padding -- the size that has one window
+      local image = gradcheck.random { 2, 3, one + 3 * stride,
+                                       one + 4 * stride }
       assert(gradcheck.check(my_layer(options), { image }))
     end
   end
