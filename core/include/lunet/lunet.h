@@ -7,9 +7,9 @@
  *   arguments and are set only on success.
  *   What *_new or an `out` gives belongs to the caller: give it back with
  *   *_release (counted) or *_free.
- *   Nothing here prints, exits or aborts, but for ln_report_crashes and
- *   ln_watch_calls, whose messages cannot wait. One thread at a time may use the
- *   API; the engine's own threads stay inside it.
+ *   Nothing here exits or aborts; only ln_report_crashes and ln_watch_calls
+ *   print. One thread at a time may use the API; the engine's own threads stay
+ *   inside it.
  *   Dims and indices count from 0 in C (from 1 in Lua); texts shown to users
  *   count from 1.
  */
