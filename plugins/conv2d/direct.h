@@ -18,6 +18,8 @@
 #include <lunet/kernels/lanes.h>
 #include <lunet/kernels/tap_product.h>
 
+enum { MOST_STEP = 4, MOST_PHASES = MOST_STEP * MOST_STEP };
+
 /* Rows (or columns) of a pass. Its taps are first_tap, first_tap + every, ...;
  * their shifts go in equal steps, too. */
 typedef struct axis {
@@ -68,6 +70,19 @@ static inline int64_t lowest(const axis *a) {
 static inline int64_t span(const axis *a) {
   const int64_t s = (a->taps - 1) * a->shift_step;
   return a->taps ? (s < 0 ? -s : s) + 1 : 1;
+}
+
+/* What several axes of one pass reach together, as an axis. */
+static inline axis reach_of(const axis *a, int64_t n) {
+  int64_t first = lowest(&a[0]), last = first + span(&a[0]);
+  axis all = a[0];
+  for (int64_t i = 1; i < n; i++) {
+    first = smaller(first, lowest(&a[i]));
+    last = larger(last, lowest(&a[i]) + span(&a[i]));
+    all.size = larger(all.size, a[i].size);
+  }
+  all.shift = first, all.shift_step = 1, all.taps = last - first;
+  return all;
 }
 
 /* What a task reads, copied: rows of all channels of a group, with zeros
@@ -136,14 +151,16 @@ static inline void load_planes(const planes *p, const axis *y, const axis *x,
     }
 }
 
-/* Where each tap looks, in order of c, row, column. */
-static inline void list_offsets(const planes *p, const axis *y, const axis *x,
-                                int64_t *offset) {
+/* Where each tap of axes y, x looks in planes made for reach_y, reach_x; in
+ * order of c, row, column. */
+static inline void list_offsets(const planes *p, const axis *reach_y,
+                                const axis *reach_x, const axis *y,
+                                const axis *x, int64_t *offset) {
   for (int64_t c = 0; c < p->channels; c++)
     for (int64_t i = 0; i < y->taps; i++)
       for (int64_t j = 0; j < x->taps; j++) {
-        const int64_t row = y->shift + i * y->shift_step - lowest(y);
-        const int64_t column = x->shift + j * x->shift_step - lowest(x);
+        const int64_t row = y->shift + i * y->shift_step - lowest(reach_y);
+        const int64_t column = x->shift + j * x->shift_step - lowest(reach_x);
         *offset++ = c * p->plane + row * p->row +
                     column % x->in_step * p->columns + column / x->in_step;
       }
@@ -159,8 +176,7 @@ static inline int64_t band_rows(int64_t channels, const axis *y, const axis *x,
   const int64_t bands = divide_up(WANTED_TASKS, larger(others, 1));
   const int64_t rows = larger(1, smaller(PLANE_BYTES / larger(bytes, 1),
                                          divide_up(larger(y->size, 1), bands)));
-  const int64_t pairs = rows > 1 ? rows / 2 * 2 : 1; /* see pixel lanes */
-  return smaller(pairs, larger(y->size, 1));
+  return smaller(rows, larger(y->size, 1));
 }
 
 #endif
