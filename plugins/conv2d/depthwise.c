@@ -82,6 +82,8 @@ LN_INLINE void filter_block(const int R, const float *w, float bias,
     }
 }
 
+/* The last block may reach beyond the last row. Such rows are stored first, at
+ * the place of the last one, which then overwrites them. */
 LN_INLINE void filter_plane(const int R, const plane *p, const float *w,
                             float bias, bool rectify, const float *pixels,
                             int64_t rows, int64_t columns, float *to) {
@@ -90,16 +92,13 @@ LN_INLINE void filter_plane(const int R, const plane *p, const float *w,
       ln_vector sum[BLOCK][2];
       filter_block(R, w, bias, pixels + y * p->columns + x, p->columns, sum);
 #pragma GCC unroll 4
-      for (int r = 0; r < BLOCK; r++)
-        if (y + r < rows) {
-          float *at = to + (y + r) * columns + x;
-          if (rectify)
-            sum[r][0] = ln_rectify(sum[r][0]),
-            sum[r][1] = ln_rectify(sum[r][1]);
-          ln_store_first(at, sum[r][0], columns - x);
-          if (columns - x > LN_VECTOR)
-            ln_store_first(at + LN_VECTOR, sum[r][1], columns - x - LN_VECTOR);
-        }
+      for (int r = BLOCK - 1; r >= 0; r--) {
+        float *at = to + smaller(y + r, rows - 1) * columns + x;
+        if (rectify)
+          sum[r][0] = ln_rectify(sum[r][0]), sum[r][1] = ln_rectify(sum[r][1]);
+        ln_store_first(at, sum[r][0], columns - x);
+        ln_store_first(at + LN_VECTOR, sum[r][1], columns - x - LN_VECTOR);
+      }
     }
 }
 
