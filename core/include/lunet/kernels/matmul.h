@@ -175,9 +175,13 @@ static inline void ln_copy_whole_panels_(const ln_product *x, int64_t column,
                                          int64_t depth, float *to) {
   for (int64_t q = 0; q < depth; q++) {
     const float *row = x->b + (p + q) * x->ldb + column;
-    for (int64_t j = 0; j + LN_PANEL <= columns; j += LN_PANEL)
+    const float *ahead = q + 6 < depth ? row + 6 * x->ldb : row;
+    for (int64_t j = 0; j + LN_PANEL <= columns; j += LN_PANEL) {
+      __builtin_prefetch(ahead + j);
+      __builtin_prefetch(ahead + j + LN_PANEL / 2);
       memcpy(to + j * LN_DEPTH + q * LN_PANEL, row + j,
              LN_PANEL * sizeof(float));
+    }
   }
 }
 
