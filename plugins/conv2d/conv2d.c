@@ -260,7 +260,7 @@ static ln_status backward(const void *self, const ln_call *call) {
     .activations = LN_ACCEPTS(LN_IS_RELU)                                      \
   }
 
-/* "auto" takes the first that suits; the last ones are for whoever names them. */
+/* "auto" takes the first that suits; the last are for whoever names them. */
 static const ln_kernel kernels[] = {
   FOR_EACH_ISA(WINOGRAD), FOR_EACH_ISA(DEPTHWISE), IM2COL(pointwise_plan),
   FOR_EACH_ISA(DIRECT),   IM2COL(im2col_plan),     FOR_EACH_ISA(ANY_WINOGRAD),

@@ -219,17 +219,21 @@ end
 
 function TestBatchNorm2d:test_refuses_other_channels_and_ranks()
   local norm = nn.batch_norm2d { num_features = 3 }
-  helpers.assert_refused("num_features = 3", norm.forward, norm,
-    random { 2, 4, 5, 5 })
-  helpers.assert_refused("(N,num_features,H,W)", norm.forward, norm,
-    random { 2, 3 })
+  helpers.assert_refused("num_features = 3, but x has 4 there: (2,4,5,5) "
+    .. "(dim 2)", norm.forward, norm, random { 2, 4, 5, 5 })
+  helpers.assert_refused("expects x(N,num_features,H,W), but x is (2,3) with "
+    .. "2 dims", norm.forward, norm, random { 2, 3 })
+  helpers.assert_refused("the output would be (2,3,0,4), with nothing in it",
+    norm.forward, norm, lunet.zeros { 2, 3, 0, 4 })
 end
 
 function TestBatchNorm2d:test_refuses_options_out_of_range()
-  helpers.assert_refused("momentum = 1.5", nn.batch_norm2d, { momentum = 1.5 })
-  helpers.assert_refused("eps = -1", nn.batch_norm2d, { eps = -1 })
-  helpers.assert_refused("num_features = 0", nn.batch_norm2d,
-    { num_features = 0 })
+  helpers.assert_refused("momentum = 1.5, but it must be a number from 0 "
+    .. "to 1", nn.batch_norm2d, { momentum = 1.5 })
+  helpers.assert_refused("eps = -1, but it must be a number >= 0",
+    nn.batch_norm2d, { eps = -1 })
+  helpers.assert_refused("num_features = 0, but it must be a whole number "
+    .. ">= 1", nn.batch_norm2d, { num_features = 0 })
 end
 
 os.exit(lu.LuaUnit.run())
