@@ -38,6 +38,15 @@ typedef float ln_quad_in_memory_
 LN_INLINE ln_vector ln_load(const float *p) {
   return (ln_vector)*(const ln_vector_in_memory_ *)p;
 }
+/* For a vector with several uses: the compiler would rather load it anew for
+ * each of them than keep it in a register. */
+LN_INLINE ln_vector ln_load_once(const float *p) {
+  ln_vector v = ln_load(p);
+#ifdef __x86_64__
+  __asm__("" : "+v"(v));
+#endif
+  return v;
+}
 LN_INLINE void ln_store(float *p, ln_vector v) {
   *(ln_vector_in_memory_ *)p = (ln_vector_in_memory_)v;
 }
