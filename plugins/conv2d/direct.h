@@ -114,41 +114,54 @@ LN_INLINE void copy_steps(const float *from, int64_t step, int64_t n,
   for (int64_t i = 0; i < n; i++) to[i] = from[i * step];
 }
 
-/* One column phase of one row. */
-static inline void load_phase(const planes *p, const axis *x, const float *row,
-                              int64_t left, float *to) {
-  const int64_t step = x->in_step;
-  const int64_t begin =
-      smaller(left < 0 ? divide_up(-left, step) : 0, p->columns);
+/* One column phase: its columns [begin, end) lie in the image. */
+typedef struct stretch {
+  int64_t begin, end, from; /* from: where column `begin` lies in x */
+} stretch;
+
+static inline stretch stretch_of(const planes *p, const axis *x,
+                                 int64_t phase) {
+  const int64_t left = lowest(x) + phase, step = x->in_step;
+  const int64_t outside = left < 0 ? divide_up(-left, step) : 0;
   const int64_t inside =
       x->in_size > left ? divide_up(x->in_size - left, step) : 0;
-  const int64_t end = larger(smaller(inside, p->columns), begin);
-  const float *from = row + left + begin * step;
-  ln_clear_short(to, begin);
+  stretch s = { .begin = smaller(outside, p->columns) };
+  s.end = larger(smaller(inside, p->columns), s.begin);
+  s.from = left + s.begin * step;
+  return s;
+}
+
+static inline void load_row(const planes *p, const stretch *s, int64_t step,
+                            const float *row, float *to) {
+  const int64_t n = s->end - s->begin;
+  ln_clear_short(to, s->begin);
   if (step == 1)
-    ln_copy_short(to + begin, from, end - begin);
+    ln_copy_short(to + s->begin, row + s->from, n);
   else if (step == 2)
-    copy_steps(from, 2, end - begin, to + begin);
+    copy_steps(row + s->from, 2, n, to + s->begin);
   else
-    copy_steps(from, step, end - begin, to + begin);
-  ln_clear_short(to + end, p->columns - end);
+    copy_steps(row + s->from, step, n, to + s->begin);
+  ln_clear_short(to + s->end, p->columns - s->end);
 }
 
 /* The planes of rows [q, ...) of an image's group; `image` is its first
  * channel. */
 static inline void load_planes(const planes *p, const axis *y, const axis *x,
                                const float *image, int64_t q, float *to) {
-  for (int64_t c = 0; c < p->channels; c++, image += y->in_size * x->in_size)
-    for (int64_t r = 0; r < p->rows; r++, to += p->row) {
-      const int64_t iy = q * y->in_step + lowest(y) + r;
-      if (iy < 0 || iy >= y->in_size) {
-        ln_clear_short(to, p->row);
-        continue;
+  const int64_t top = q * y->in_step + lowest(y);
+  for (int64_t phase = 0; phase < x->in_step; phase++) {
+    const stretch s = stretch_of(p, x, phase);
+    for (int64_t c = 0; c < p->channels; c++)
+      for (int64_t r = 0; r < p->rows; r++) {
+        const int64_t iy = top + r;
+        float *at = to + c * p->plane + r * p->row + phase * p->columns;
+        if (iy < 0 || iy >= y->in_size)
+          ln_clear_short(at, p->columns);
+        else
+          load_row(p, &s, x->in_step,
+                   image + (c * y->in_size + iy) * x->in_size, at);
       }
-      for (int64_t phase = 0; phase < x->in_step; phase++)
-        load_phase(p, x, image + iy * x->in_size, lowest(x) + phase,
-                   to + phase * p->columns);
-    }
+  }
 }
 
 /* Where each tap of axes y, x looks in planes made for reach_y, reach_x; in
@@ -156,14 +169,18 @@ static inline void load_planes(const planes *p, const axis *y, const axis *x,
 static inline void list_offsets(const planes *p, const axis *reach_y,
                                 const axis *reach_x, const axis *y,
                                 const axis *x, int64_t *offset) {
-  for (int64_t c = 0; c < p->channels; c++)
-    for (int64_t i = 0; i < y->taps; i++)
-      for (int64_t j = 0; j < x->taps; j++) {
-        const int64_t row = y->shift + i * y->shift_step - lowest(reach_y);
-        const int64_t column = x->shift + j * x->shift_step - lowest(reach_x);
-        *offset++ = c * p->plane + row * p->row +
-                    column % x->in_step * p->columns + column / x->in_step;
-      }
+  const int64_t taps = y->taps * x->taps;
+  for (int64_t t = 0; t < taps; t++) {
+    const int64_t row =
+        y->shift + t / x->taps * y->shift_step - lowest(reach_y);
+    const int64_t column =
+        x->shift + t % x->taps * x->shift_step - lowest(reach_x);
+    offset[t] =
+        row * p->row + column % x->in_step * p->columns + column / x->in_step;
+  }
+  for (int64_t c = 1; c < p->channels; c++)
+    for (int64_t t = 0; t < taps; t++)
+      offset[c * taps + t] = offset[t] + c * p->plane;
 }
 
 /* Rows of a task: planes of about so many bytes, but enough tasks. */

@@ -121,16 +121,17 @@ typedef struct ln_pixel_lanes {
   bool rectify;
 } ln_pixel_lanes;
 
-enum { LN_MOST_VECTORS = 4 };
+enum { LN_MOST_VECTORS = 4,
+       LN_FEW_FILTERS = LN_VECTOR_REGISTERS == 32 ? 6 : 2 };
 
 static inline int ln_pixel_vectors(int64_t filters) {
-  return filters <= LN_MOST_FILTERS / 2 ? 4 : 2;
+  return filters <= LN_FEW_FILTERS ? 4 : 2;
 }
 
 LN_INLINE void ln_pixel_lanes_(const int filters, const ln_pixel_lanes *f,
                                const float *plane, const ptrdiff_t *at,
                                float *to) {
-  const int vectors = filters <= LN_MOST_FILTERS / 2 ? 4 : 2;
+  const int vectors = filters <= LN_FEW_FILTERS ? 4 : 2;
   ln_vector sum[LN_MOST_FILTERS][LN_MOST_VECTORS];
   const float *w = f->w, *from[LN_MOST_VECTORS];
 #pragma GCC unroll 4
