@@ -394,6 +394,12 @@ function TestMethods:test_winograd_with_few_tiles()
   end
 end
 
+-- So many tiles that the gradient of w goes through them in two batches.
+function TestMethods:test_winograd_with_many_tiles()
+  helpers.assert_equals_textbook("conv2d", "winograd",
+    { out_channels = 32, kernel_size = 3 }, random { 2, 16, 102, 101 })
+end
+
 function TestMethods:test_rectify_in_passing()
   for _, e in ipairs(examples) do
     local conv, x = nn.conv2d(with(e[2], e[1])), random(e[3])
