@@ -42,7 +42,8 @@ local function trial_command(request)
   local quote = compile.quote
   local limit = ("timeout -k 1 %d "):format(seconds_to_try)
   if not os.execute "command -v timeout >/dev/null 2>&1" then limit = "" end
-  return ("LUA_PATH_5_4=%s LUA_CPATH_5_4=%s %s%s %s %s 2>&1 </dev/null"):format(
+  return ("LUNET_NOTICES=0 LUA_PATH_5_4=%s LUA_CPATH_5_4=%s %s%s %s %s 2>&1 "
+          .. "</dev/null"):format(
     quote(package.path), quote(package.cpath), limit, quote(core.program()),
     quote(core.folder .. "/try_plugin.lua"), quote(request))
 end
