@@ -272,9 +272,24 @@ static const char *const pass_names[] = {
   [LN_BACKWARD_WEIGHTS] = "backward_weights",
 };
 
+/* Runs the function while others can see which it is, see activity.h. */
+static ln_status run_announced(ln_running *r, const char *label,
+                               ln_pass_kind kind, ln_pass function) {
+  ln_activity activity = { .instance = r->instance,
+                           .label = label,
+                           .pass = pass_names[kind],
+                           .call = &r->call };
+  r->activity = &activity;
+  ln_activity_begin(&activity);
+  ln_status status = function(r->instance->self, &r->call);
+  ln_activity_end(&activity);
+  return status;
+}
+
 static ln_status call_layer(const ln_pass_run *run, int64_t node,
                             ln_pass_kind kind, const slice *s) {
-  ln_instance *i = run->net->nodes[node].instance;
+  const ln_node *nd = &run->net->nodes[node];
+  ln_instance *i = nd->instance;
   framing f = { run, kind, s, &run->plan->frames[s->slot], 0 };
   ln_running r = { .instance = i,
                    .inference = &run->plan->nodes[node].inference };
@@ -287,15 +302,7 @@ static ln_status call_layer(const ln_pass_run *run, int64_t node,
                       .activation = run->plan->nodes[node].activation };
   fill_tensors(&r, &f, node);
   fill_memory(&r, &f, node);
-  ln_activity activity = { .instance = i,
-                           .label = run->net->nodes[node].label,
-                           .pass = pass_names[kind],
-                           .call = &r.call };
-  r.activity = &activity;
-  ln_activity_begin(&activity);
-  ln_status status = function_of(run, node, kind)(i->self, &r.call);
-  ln_activity_end(&activity);
-  return status;
+  return run_announced(&r, nd->label, kind, function_of(run, node, kind));
 }
 
 /* ---- gradients that meet ---- */
