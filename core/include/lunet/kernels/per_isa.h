@@ -2,11 +2,11 @@
  * for each instruction set with LN_SUFFIX its name: how its functions are
  * called, declared and listed.
  *
- *   rows.c      ln_status LN_FOR_ISA(swift)(const void *self, ...) { ... }
- *   layer.h     #define DECLARE(isa) ln_status swift_##isa(const void *self, ...
- *               LN_DECLARE_FOR_EACH_ISA(DECLARE)
- *   layer.c     #define ROW(bits, isa_name) { .isa = bits, .forward = swift_##...
- *               static const ln_kernel kernels[] = { LN_FOR_EACH_ISA(ROW) };
+ *   rows.c    ln_status LN_FOR_ISA(swift)(const void *self, ...) { ... }
+ *   layer.h   #define DECLARE(isa) ln_status swift_##isa(const void *, ...);
+ *             LN_DECLARE_FOR_EACH_ISA(DECLARE)
+ *   layer.c   #define ROW(bits, suffix) { .isa = bits, .forward = ... }
+ *             static const ln_kernel kernels[] = { LN_FOR_EACH_ISA(ROW) };
  *
  * Where a loop of plain C in one file is all it takes, see each_isa.h. */
 #ifndef LUNET_KERNELS_PER_ISA_H
