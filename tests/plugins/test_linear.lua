@@ -104,11 +104,12 @@ function TestLinear:test_a_large_batch_is_not_for_dot()
     fc.forward, fc, lunet.zeros { 5, 3 })
 end
 
--- Within a net, the layer does the work of a ReLU behind it.
+-- Within a net, the layer does the work of a ReLU behind it, but not where the
+-- ReLU's output leaves the net; so another layer follows, which changes nothing.
 function TestLinear:test_relu_in_passing()
   for _, method in ipairs { "dot", "matmul" } do
     local fc = nn.linear { out_features = 21, method = method }
-    local net = nn.sequential { fc, nn.relu {} }
+    local net = nn.sequential { fc, nn.relu {}, nn.leaky_relu {} }
     local x, dy = random { 4, 37 }, random { 4, 21 }
     x[1][1] = 0 / 0
     local y = net:forward(x)
