@@ -158,4 +158,16 @@ function helpers.add_activation_tests(class, word, options)
   end
 end
 
+-- f gives some tensors: the same bits whatever the number of threads?
+function helpers.assert_threads_change_no_bit(f)
+  local before, first = lunet.num_threads(), nil
+  for _, threads in ipairs { 1, 2, 3, 7 } do
+    lunet.set_num_threads(threads)
+    local results = table.pack(f())
+    first = first or results
+    for i = 1, #first do helpers.assert_same(results[i], first[i]) end
+  end
+  lunet.set_num_threads(before)
+end
+
 return helpers
