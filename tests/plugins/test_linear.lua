@@ -105,7 +105,8 @@ function TestLinear:test_a_large_batch_is_not_for_dot()
 end
 
 -- Within a net, the layer does the work of a ReLU behind it, but not where the
--- ReLU's output leaves the net; so another layer follows, which changes nothing.
+-- ReLU's output leaves the net; so another layer follows, which changes
+-- nothing.
 function TestLinear:test_relu_in_passing()
   for _, method in ipairs { "dot", "matmul" } do
     local fc = nn.linear { out_features = 21, method = method }
