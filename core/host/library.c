@@ -271,7 +271,7 @@ ln_status ln_library_open_copy(const char *file, const char *origin,
   static int copies;
   const char *where = getenv("TMPDIR");
   ln_text folder = { 0 }, copy = { 0 };
-  ln_text_add(&folder, "%s/lunet-XXXXXX", where && *where ? where : "/tmp");
+  ln_text_add(&folder, "%s/lunet-XXXXXX", where && *where ? where : P_tmpdir);
   if (!folder.s || !mkdtemp(folder.s)) {
     ln_text_free(&folder);
     return ln_set_error("no folder for a private copy of it can be made");
