@@ -364,35 +364,45 @@ void ln_instance_adopt(ln_instance *i, ln_instance *made) {
 
 /* ---- methods ---- */
 
-static bool has_method(const ln_instance *i, const char *method) {
-  if (!strcmp(method, "auto") || !strcmp(method, "textbook")) return true;
-  for (int64_t k = 0; k < i->known->n_kernels; k++)
-    if (i->known->kernels[k].method &&
-        !strcmp(i->known->kernels[k].method, method))
+/* A method has a row for each instruction set. */
+static bool is_named_before(const ln_kernel *rows, uint32_t row) {
+  for (uint32_t earlier = 0; earlier < row; earlier++)
+    if (rows[earlier].method && !strcmp(rows[earlier].method, rows[row].method))
       return true;
   return false;
 }
 
-/* A method has a row for each instruction set. */
-static bool is_named_before(const ln_instance *i, int64_t row) {
-  const ln_kernel *k = i->known->kernels;
-  for (int64_t earlier = 0; earlier < row; earlier++)
-    if (!strcmp(k[earlier].method, k[row].method)) return true;
+const char *ln_layer_method(const ln_layer *l, int64_t n) {
+  const ln_kernel *rows = l->kernels.at;
+  for (uint32_t k = 0; k < l->kernels.count; k++)
+    if (rows[k].method && !is_named_before(rows, k) && !n--)
+      return rows[k].method;
+  return NULL;
+}
+
+static bool has_method(const ln_layer *l, const char *method) {
+  if (!strcmp(method, "auto") || !strcmp(method, "textbook")) return true;
+  const char *name;
+  for (int64_t n = 0; (name = ln_layer_method(l, n)); n++)
+    if (!strcmp(name, method)) return true;
   return false;
 }
 
+static ln_status refuse_method(const ln_layer *l, const char *method) {
+  const char *name;
+  ln_text t = { 0 };
+  ln_text_add(&t, "%s has no method '%.60s'; it has \"auto\", \"textbook\"",
+              l->name, method);
+  for (int64_t n = 0; (name = ln_layer_method(l, n)); n++)
+    ln_text_add(&t, ", \"%s\"", name);
+  ln_set_error("%s", ln_text_get(&t));
+  ln_text_free(&t);
+  return LN_FAILED;
+}
+
 static ln_status keep_method(ln_instance *i, const char *method) {
-  if (!has_method(i, method)) {
-    ln_text t = { 0 };
-    ln_text_add(&t, "%s has no method '%.60s'; it has \"auto\", \"textbook\"",
-                i->known->layer.name, method);
-    for (int64_t k = 0; k < i->known->n_kernels; k++)
-      if (!is_named_before(i, k))
-        ln_text_add(&t, ", \"%s\"", i->known->kernels[k].method);
-    ln_set_error("%s", ln_text_get(&t));
-    ln_text_free(&t);
-    return LN_FAILED;
-  }
+  const ln_layer *l = &i->known->layer;
+  if (!has_method(l, method)) return refuse_method(l, method);
   char *copy = ln_copy_text(method);
   if (!copy) return LN_FAILED;
   ln_free(i->method);

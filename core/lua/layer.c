@@ -212,18 +212,17 @@ static void set_text(lua_State *L, const char *field, const char *text) {
   lua_setfield(L, -2, field);
 }
 
-/* Sets the field `methods`, best first; two rows may share a method's name. */
+/* Sets the field `methods`, best first. */
 static void set_methods(lua_State *L, const ln_layer *l) {
+  const char *name;
+  int64_t n = 0;
   lua_newtable(L);
-  lua_Integer n = 0;
-  for (uint32_t i = 0; i < l->kernels.count; i++) {
-    const ln_kernel *k = (const void *)((const char *)l->kernels.at +
-                                        (size_t)i * l->kernels.size);
-    lua_pushstring(L, k->method);
-    lua_rawseti(L, -2, ++n);
+  for (; (name = ln_layer_method(l, n)); n++) {
+    lua_pushstring(L, name);
+    lua_rawseti(L, -2, n + 1);
   }
   lua_pushliteral(L, "textbook");
-  lua_rawseti(L, -2, ++n);
+  lua_rawseti(L, -2, n + 1);
   lua_setfield(L, -2, "methods");
 }
 

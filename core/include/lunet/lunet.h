@@ -225,6 +225,9 @@ void ln_instance_set_step(ln_instance *, uint64_t step);
 uint64_t ln_instance_random_user(const ln_instance *);
 void ln_instance_set_random_user(ln_instance *, uint64_t user);
 void ln_instance_zero_grad(ln_instance *);
+/* The methods of a layer besides "textbook", each name once, best first; the
+ * n-th from 0. NULL: it has no more. */
+const char *ln_layer_method(const ln_layer *, int64_t n);
 /* "auto", "textbook" or a method that the layer has. */
 ln_status ln_instance_set_method(ln_instance *, const char *method);
 /* The same for all layers that did not choose one themselves. */
