@@ -32,13 +32,13 @@ local function time_of(n, call, prepare)
 end
 
 -- How many calls make a sample, once the machine is warm.
-local function calls_a_sample(call, prepare)
+local function calls_a_sample(call, prepare, o)
   local start, n, seconds = core.clock(), 0, 0
-  while n < 2 or core.clock() - start < warm_up and n < 1000 do
+  while n < 2 or core.clock() - start < (o.warm_up or warm_up) and n < 1000 do
     seconds = seconds + time_of(1, call, prepare)
     n = n + 1
   end
-  return math.max(1, math.ceil(shortest / (seconds / n)))
+  return math.max(1, math.ceil((o.shortest or shortest) / (seconds / n)))
 end
 
 -- One try: a list of seconds a call, and the cores that others kept busy.
@@ -57,10 +57,11 @@ local sample = {}
 
 -- sample.run(call, o [, prepare]) -> { seconds = {…}, others =, first = }:
 -- o.reps samples (fewer once o.max_s seconds have gone by, never under 3). Of
--- several tries, at most o.tries, the quietest counts.
+-- several tries, at most o.tries, the quietest counts. o.warm_up and o.shortest
+-- take the place of the seconds above, for who is in a hurry.
 function sample.run(call, o, prepare)
   local first = time_of(1, call, prepare)
-  local n = calls_a_sample(call, prepare)
+  local n = calls_a_sample(call, prepare, o)
   local best, tries = nil, 0
   repeat
     if tries > 0 then os.execute("sleep 2") end
