@@ -15,17 +15,17 @@ local sample = require "lunet.bench.sample"
 local hurry = { reps = 5, max_s = 0.05, tries = 1, warm_up = 0.005,
                 shortest = 0.002 }
 
-local function seconds_of(call, prepare)
-  return sample.median(sample.run(call, hurry, prepare).seconds)
+local function seconds_of(call)
+  return sample.median(sample.run(call, hurry).seconds)
 end
 
 -- Seconds of forward and backward of a module; inputs: a list of tensors.
 local function time_passes(module, inputs)
-  local y = module:forward(table.unpack(inputs))
+  local y = module:retain_graph(true):forward(table.unpack(inputs))
   local dy = lunet.rand(y:shape()) - 0.5
   local function forward() return module:forward(table.unpack(inputs)) end
-  return seconds_of(forward),
-         seconds_of(function() return module:backward(dy) end, forward)
+  local function backward() return module:backward(dy) end
+  return seconds_of(forward), seconds_of(backward)
 end
 
 local function random_inputs(core_net, values)
