@@ -9,6 +9,12 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
+/* ---- adding up ----------------------------------------------------------- */
+
+void ln_add_floats(float *to, const float *from, int64_t n) {
+  for (int64_t i = 0; i < n; i++) to[i] += from[i];
+}
+
 /* ---- two operands -------------------------------------------------------- */
 
 #define EACH_PAIR(result)                                                      \

@@ -230,14 +230,6 @@ static ln_status backward(const void *self, const ln_call *call) {
   return conv2d_bias_gradient(&s, call);
 }
 
-/* A row of the table below for each instruction set. */
-#ifdef __x86_64__
-#define FOR_EACH_ISA(row)                                                      \
-  row(LN_CPU_AVX512, avx512), row(LN_CPU_AVX2_FMA, avx2), row(0, baseline)
-#else
-#define FOR_EACH_ISA(row) row(0, baseline)
-#endif
-
 #define WHOLE(name, word, its_plan, bits, suffix)                              \
   {                                                                            \
     .method = word, .isa = bits, .plan = its_plan##_##suffix,                  \
@@ -270,9 +262,11 @@ static ln_status backward(const void *self, const ln_call *call) {
 
 /* "auto" takes the first that suits; the last are for whoever names them. */
 static const ln_kernel kernels[] = {
-  FOR_EACH_ISA(TWO_BY_TWO), FOR_EACH_ISA(WINOGRAD),  FOR_EACH_ISA(DEPTHWISE),
-  IM2COL(pointwise_plan),   FOR_EACH_ISA(BATCH),     FOR_EACH_ISA(DIRECT),
-  IM2COL(im2col_plan),      FOR_EACH_ISA(ANY_BATCH), FOR_EACH_ISA(ANY_WINOGRAD),
+  LN_FOR_EACH_ISA(TWO_BY_TWO),   LN_FOR_EACH_ISA(WINOGRAD),
+  LN_FOR_EACH_ISA(DEPTHWISE),    IM2COL(pointwise_plan),
+  LN_FOR_EACH_ISA(BATCH),        LN_FOR_EACH_ISA(DIRECT),
+  IM2COL(im2col_plan),           LN_FOR_EACH_ISA(ANY_BATCH),
+  LN_FOR_EACH_ISA(ANY_WINOGRAD),
 };
 
 static const ln_layer layer = {

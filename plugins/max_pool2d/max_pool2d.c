@@ -186,18 +186,12 @@ static ln_status ones_backward(const void *self, const ln_call *call) {
     .forward = name##_forward_##suffix, .backward = name##_backward_##suffix,  \
     .per_sample = 1                                                            \
   }
-#ifdef __x86_64__
-#define FOR_EACH_ISA(word, name)                                               \
-  METHOD(word, name, LN_CPU_AVX512, avx512),                                   \
-      METHOD(word, name, LN_CPU_AVX2_FMA, avx2),                               \
-      METHOD(word, name, 0, baseline)
-#else
-#define FOR_EACH_ISA(word, name) METHOD(word, name, 0, baseline)
-#endif
+#define PAIRS(bits, suffix)  METHOD("2x2", pairs, bits, suffix)
+#define THREES(bits, suffix) METHOD("3x3", threes, bits, suffix)
 
 static const ln_kernel kernels[] = {
-  FOR_EACH_ISA("2x2", pairs),
-  FOR_EACH_ISA("3x3", threes),
+  LN_FOR_EACH_ISA(PAIRS),
+  LN_FOR_EACH_ISA(THREES),
   { .method = "1x1",
     .plan = ones_plan,
     .forward = ones_forward,

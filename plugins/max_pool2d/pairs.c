@@ -105,7 +105,7 @@ static void pool_row(const job *j, bool whole, const float *upper, float *y,
       pool_few(upper + 2 * i, lower + 2 * i, j->OW - i, y + i, winner + i);
 }
 
-ln_status FOR_ISA(pairs_forward)(const void *self, const ln_call *call) {
+ln_status LN_FOR_ISA(pairs_forward)(const void *self, const ln_call *call) {
   (void)self;
   const job j = job_of(call);
   const float *x = ln_x(call, 0);
@@ -141,7 +141,7 @@ static void clear_rest(const job *j, int64_t top, float *plane) {
            (size_t)((j->H - 2 * j->OH) * j->W) * sizeof *plane);
 }
 
-ln_status FOR_ISA(pairs_backward)(const void *self, const ln_call *call) {
+ln_status LN_FOR_ISA(pairs_backward)(const void *self, const ln_call *call) {
   (void)self;
   const job j = job_of(call);
   const float *dy = ln_dy(call, 0);
@@ -158,7 +158,7 @@ ln_status FOR_ISA(pairs_backward)(const void *self, const ln_call *call) {
   return LN_OK;
 }
 
-ln_status FOR_ISA(pairs_plan)(const void *self, ln_infer *io) {
+ln_status LN_FOR_ISA(pairs_plan)(const void *self, ln_infer *io) {
   const bool suited = has_window(self, 2, 0) &&
                       2 * io->y[0].dim[2] <= io->x[0].dim[2] &&
                       2 * io->y[0].dim[3] <= io->x[0].dim[3];

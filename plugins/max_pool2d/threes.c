@@ -107,7 +107,7 @@ static void pool_plane(const job *j, const float *x, float *rows, float *y,
   }
 }
 
-ln_status FOR_ISA(threes_forward)(const void *self, const ln_call *call) {
+ln_status LN_FOR_ISA(threes_forward)(const void *self, const ln_call *call) {
   const job j = job_of_call(self, call);
   const int64_t outputs = j.OH * j.OW;
   const float *x = ln_x(call, 0);
@@ -123,7 +123,7 @@ ln_status FOR_ISA(threes_forward)(const void *self, const ln_call *call) {
 
 /* ---- backward ------------------------------------------------------------ */
 
-ln_status FOR_ISA(threes_backward)(const void *self, const ln_call *call) {
+ln_status LN_FOR_ISA(threes_backward)(const void *self, const ln_call *call) {
   const job j = job_of_call(self, call);
   const int64_t outputs = j.OH * j.OW, pixels = j.H * j.W;
   const float *dy = ln_dy(call, 0);
@@ -144,7 +144,7 @@ ln_status FOR_ISA(threes_backward)(const void *self, const ln_call *call) {
   return LN_OK;
 }
 
-ln_status FOR_ISA(threes_plan)(const void *self, ln_infer *io) {
+ln_status LN_FOR_ISA(threes_plan)(const void *self, ln_infer *io) {
   if (!has_window(self, 3, 1)) return LN_UNSUITED;
   const job j = job_of(self, io->x[0].dim, io->y[0].dim);
   io->saved = ln_count(&io->y[0]); /* a byte each */
