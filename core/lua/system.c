@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -87,11 +88,43 @@ static int list_folder(lua_State *L) {
   return 1;
 }
 
+/* core.make_folder(path): with all folders above it, for this user alone;
+ * true, or nil and the reason. */
+static int make_folder(lua_State *L) {
+  char path[PATH_MAX];
+  const char *given = ln_lua_check_text(L, 1, "core.make_folder", "path");
+  if (strlen(given) >= sizeof path)
+    return ln_lua_fail(L, "core.make_folder: the path is too long");
+  strcpy(path, given);
+  for (char *end = path; end;) {
+    end = strchr(end + 1, '/');
+    if (end) *end = 0;
+    if (mkdir(path, 0700) && errno != EEXIST) {
+      lua_pushnil(L);
+      lua_pushfstring(L, "%s: %s", path, strerror(errno));
+      return 2;
+    }
+    if (end) *end = '/';
+  }
+  lua_pushboolean(L, true);
+  return 1;
+}
+
+/* core.is_folder(path) */
+static int is_folder(lua_State *L) {
+  struct stat about;
+  const char *path = ln_lua_check_text(L, 1, "core.is_folder", "path");
+  lua_pushboolean(L, stat(path, &about) == 0 && S_ISDIR(about.st_mode));
+  return 1;
+}
+
 void ln_lua_open_system(lua_State *L) {
   static const luaL_Reg functions[] = { { "clock", read_clock },
                                         { "is_terminal", is_terminal },
                                         { "program", program },
                                         { "list_folder", list_folder },
+                                        { "make_folder", make_folder },
+                                        { "is_folder", is_folder },
                                         { NULL, NULL } };
   luaL_setfuncs(L, functions, 0);
 }

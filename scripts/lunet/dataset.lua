@@ -27,6 +27,8 @@ function meta.__index(self, key)
   return dataset[key]
 end
 
+function meta.__names() return { dataset, "x", "labels", "classes" } end
+
 function meta.__len(self) return #self.order end
 
 function meta.__tostring(self)

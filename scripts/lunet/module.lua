@@ -359,7 +359,7 @@ function tap_class.__index(tap, name)
 end
 function tap_class.remove(tap) tap.core_tap:remove() end
 tap_class.__name = "tap"
-
+function tap_class.__names() return { "output", "gradient", "remove" } end
 
 -- Watches a layer: tap.output and tap.gradient after each pass. f(dy) may
 -- return another gradient. tap:remove() ends it.
@@ -382,6 +382,26 @@ end
 
 -- ---- classes -------------------------------------------------------------
 
+-- What only the library itself calls is left out of completion and help.
+local for_the_library = {}
+for name in ([[call check_names class core_net each_tensor find_nonfinite
+               infer_shapes n_inputs n_outputs names new parts walk wire word]])
+  :gmatch "%S+" do
+  for_the_library[name] = true
+end
+
+-- The names of methods in the tables, for a class's __names.
+function module.names(...)
+  local list = {}
+  for _, methods in ipairs { ... } do
+    for name, value in pairs(methods) do
+      local is_public = type(value) == "function" and not for_the_library[name]
+      if is_public and name:sub(1, 1) ~= "_" then list[#list + 1] = name end
+    end
+  end
+  return list
+end
+
 -- A class that inherits all this. `find(object, key)` (may be nil) is asked
 -- for what the class itself does not have.
 function module.class(name, find)
@@ -393,6 +413,7 @@ function module.class(name, find)
     return v
   end
   class.__call = function(object, ...) return object:call(...) end
+  class.__names = function() return module.names(class, module) end
   return class
 end
 

@@ -41,4 +41,9 @@ return setmetatable(nn, {
     nn[word] = construct
     return construct
   end,
+  __names = function()
+    local words = { nn }
+    for _, row in ipairs(core.plugins_list()) do words[#words + 1] = row.name end
+    return words
+  end,
 })
