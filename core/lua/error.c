@@ -62,14 +62,11 @@ int ln_lua_fail(lua_State *L, const char *format, ...) {
   return raise_top(L);
 }
 
-/* Instructions until a script that goes on all the same is stopped again. */
-enum { AFTER_STOP = 10000 };
-
 void ln_lua_check(lua_State *L, ln_status status) {
   if (status == LN_OK) return;
   if (status != LN_CANCELLED) ln_lua_raise(L);
   lua_Hook stop = lua_gethook(L); /* Ctrl-C has been heard, see program.c */
-  if (stop) lua_sethook(L, stop, LUA_MASKCOUNT, AFTER_STOP);
+  if (stop) lua_sethook(L, stop, LUA_MASKCOUNT, 1);
   ln_lua_fail(L, "interrupted!");
 }
 

@@ -112,6 +112,12 @@ static void on_interrupt(int number) {
   interrupted = 1;
 }
 
+bool ln_line_editor_pressed(void) {
+  const bool pressed = interrupted;
+  interrupted = 0;
+  return pressed;
+}
+
 /* Pushes editor[name]; false: the caller set none. */
 static bool push_callback(lua_State *L, const char *name) {
   lua_getfield(L, LUA_REGISTRYINDEX, editor_key);
@@ -193,6 +199,8 @@ static int edit(int count, int key) {
   sigemptyset(&interrupt);
   sigaddset(&interrupt, SIGINT);
   if (!push_callback(L, "edit")) return 0;
+  fputs("\n", stdout);
+  fflush(stdout);
   lib.leave_terminal();
   sigprocmask(SIG_UNBLOCK, &interrupt, NULL);
   lua_pushstring(L, *lib.line);
@@ -234,29 +242,30 @@ static bool wait_for_line(const sigset_t *waiting) {
 }
 
 static void give_up_line(void) {
+  fputs("^C", stdout);
+  fflush(stdout);
   if (lib.free_line) lib.free_line();
   if (lib.clean_up) lib.clean_up();
   lib.remove();
-  fputs("^C", stdout);
-  fflush(stdout);
 }
 
-/* editor.read(prompt) */
+/* editor.read(prompt). Ctrl-C is ours from now on, also between this read and
+ * the next, so that none ends the process. */
 static int read_line(lua_State *L) {
   const char *prompt = luaL_checkstring(L, 1);
-  struct sigaction action = { .sa_handler = on_interrupt }, before;
+  struct sigaction action = { .sa_handler = on_interrupt };
   sigset_t block, waiting;
   sigemptyset(&action.sa_mask);
   sigemptyset(&block);
   sigaddset(&block, SIGINT);
   sigprocmask(SIG_BLOCK, &block, &waiting);
-  sigaction(SIGINT, &action, &before);
+  sigaction(SIGINT, &action, NULL);
   state = L;
   interrupted = finished = false;
   lib.install(prompt, take_line);
   const bool whole = wait_for_line(&waiting);
   if (!whole) give_up_line();
-  sigaction(SIGINT, &before, NULL);
+  if (!whole) interrupted = false;
   sigprocmask(SIG_SETMASK, &waiting, NULL);
   if (!whole) {
     lua_pushboolean(L, false);

@@ -4,6 +4,7 @@
 #define LUNET_LUA_LINE_EDITOR_H
 
 #include <lua.h>
+#include <stdbool.h>
 
 /* Pushes the editor, or nil where there is none or no terminal:
  *
@@ -16,5 +17,7 @@
  *                              line each replaces
  *   editor.edit(text)          set by the caller: the text changed, or nil */
 void ln_lua_push_line_editor(lua_State *L);
+/* Was Ctrl-C pressed since the latest read, when nobody else listened? */
+bool ln_line_editor_pressed(void);
 
 #endif

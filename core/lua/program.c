@@ -33,46 +33,65 @@ enum { EXIT_USAGE = 2 };
 /* ---- Ctrl-C -------------------------------------------------------------- */
 
 static lua_State *running; /* what Ctrl-C stops: the innermost coroutine */
-static volatile sig_atomic_t asked_to_stop;
-static struct timespec asked_at;
 
-enum {
-  CLEAN_UP = 10000, /* instructions that are left to run before the next stop */
-  PATIENCE = 2      /* seconds, then another Ctrl-C ends the process */
-};
+/* Asked by the user; heard: an error is on its way to the prompt. */
+static volatile sig_atomic_t stopping;
+enum { NO, ASKED, HEARD };
+static double asked_at, heard_at;
 
-/* Who catches the error and goes on is stopped again, soon. */
+static const double clean_up = 0.05, /* seconds that an error's way may take */
+    patience = 2; /* seconds, then another Ctrl-C ends the process */
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* A hook. Who catches the error and goes on is stopped again, once the time to
+ * clean up is over, at each instruction: so it ends outside of all that
+ * catches. Where the engine has raised the error already, see error.c, the
+ * hook is left with a count alone. */
 static void stop(lua_State *L, lua_Debug *frame) {
   (void)frame;
-  lua_sethook(L, stop, LUA_MASKCOUNT, CLEAN_UP);
+  if (stopping == HEARD && now() - heard_at < clean_up) return;
+  if (stopping == ASKED) {
+    stopping = HEARD;
+    heard_at = now();
+    if (lua_gethookmask(L) == LUA_MASKCOUNT) return;
+  }
+  lua_sethook(L, stop, LUA_MASKCOUNT, 1);
   ln_lua_fail(L, "interrupted!");
 }
 
 static void on_interrupt(int number) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  if (asked_to_stop && now.tv_sec - asked_at.tv_sec >= PATIENCE) {
+  if (stopping && now() - asked_at > patience) {
     signal(number, SIG_DFL);
     raise(number);
   }
-  if (!asked_to_stop) asked_at = now;
-  asked_to_stop = 1;
+  if (!stopping) {
+    asked_at = now();
+    stopping = ASKED;
+  }
   ln_cancel();
   lua_sethook(running, stop,
               LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
 
+static struct sigaction unwatched; /* what Ctrl-C does otherwise */
+
 static void watch(lua_State *L) {
   /* Without SA_RESTART, so that reading a line ends, too. */
   struct sigaction action = { .sa_handler = on_interrupt };
   running = L;
-  asked_to_stop = 0;
+  stopping = NO;
   sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, NULL);
+  sigaction(SIGINT, &action, &unwatched);
+  if (ln_line_editor_pressed()) raise(SIGINT);
 }
 
 static void unwatch(lua_State *L) {
-  signal(SIGINT, SIG_DFL);
+  sigaction(SIGINT, &unwatched, NULL);
   lua_sethook(L, NULL, 0, 0);
   ln_clear_cancel();
 }
@@ -101,7 +120,7 @@ static void resume_watched(lua_State *L, lua_State *inner, int first) {
   const int status =
       lua_pcall(L, lua_gettop(L) - first + 1, LUA_MULTRET, 0);
   running = outer;
-  if (asked_to_stop) lua_sethook(L, stop, LUA_MASKCOUNT, 1);
+  if (stopping) lua_sethook(L, stop, LUA_MASKCOUNT, 1);
   if (status != LUA_OK) lua_error(L);
 }
 

@@ -106,7 +106,9 @@ local function run_chunk(session, text)
 end
 
 local function run_entry(session, entry)
-  if entry:find "%S" then session.remember(entry) end
+  for _, text in ipairs(chunks.inputs_of_transcript(entry) or { entry }) do
+    if text:find "%S" then session.remember(text) end
+  end
   for _, text in ipairs(chunks.split(entry)) do run_chunk(session, text) end
 end
 
@@ -136,8 +138,10 @@ local function add_editor(session, editor)
     for i in pairs(session.lines) do session.lines[i] = nil end
     return changed
   end
-  -- Invisible bytes of a prompt stand between \1 and \2.
+  -- Invisible bytes of a prompt stand between \1 and \2; libedit loses those
+  -- at the end.
   function session.marked(prompt, paint)
+    if editor.name ~= "readline" then return prompt end
     return (paint(prompt, "blue"):gsub("\27%[%d+m", "\1%0\2"))
   end
 end

@@ -39,6 +39,7 @@ end
 -- The shape of one sample.
 function dataset:item_shape() return self.source:item_shape() end
 
+-- The class ids of all samples, a tensor (N).
 function dataset:all_labels()
   local list = {}
   for _, labels in self:batches { size = 1000 } do

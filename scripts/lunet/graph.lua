@@ -79,6 +79,9 @@ local function build_if_known(self)
   return self:build(table.unpack(shapes))
 end
 
+-- nn.graph(inputs, outputs [, { name = … }]): a net of nodes, each one or a
+-- list. nn.input{3, 32, 32} makes the first node, layer(node) the next:
+--   a = nn.input{3, 32, 32}; b = nn.relu{}(a); net = nn.graph(a, b)
 function graph.new(inputs, outputs, options)
   inputs = as_list(inputs, "input")
   outputs = as_list(outputs, "output")

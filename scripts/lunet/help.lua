@@ -161,6 +161,7 @@ local function text_of(x)
   if x == nil then return overview end
   if type(x) == "string" then
     local text, value = of_topic(x)
+    if type(value) == "string" then return ("%s is %q"):format(x, value) end
     return text or text_of(value)
   end
   if type(x) == "function" then return of_function(x) end

@@ -135,6 +135,8 @@ local function after_pass(net, ...)
   return ...
 end
 
+-- From inputs to outputs, one tensor each, with the batch as first dim; keeps
+-- what backward needs.
 function module:forward(...)
   local net = self:core_net()
   return after_pass(net, net:forward(...))
@@ -179,7 +181,9 @@ local function set_training(self, on)
   return self
 end
 
+-- Training behaviour: dropout drops, batch norm uses the batch.
 function module:train() return set_training(self, true) end
+-- Evaluation behaviour: nothing is dropped, batch norm uses what it has learnt.
 function module:eval() return set_training(self, false) end
 
 -- requires_grad{ inputs = true, parameters = false }: which gradients backward
@@ -243,12 +247,14 @@ function module:parameters()
   return list
 end
 
+-- How many numbers are trained.
 function module:num_parameters()
   local n = 0
   for _, p in ipairs(self:parameters()) do n = n + p.value:numel() end
   return n
 end
 
+-- Sets the gradients of all parameters to zero: backward adds to them.
 function module:zero_grad()
   for _, layer in ipairs(self:layers()) do layer.core_layer:zero_grad() end
 end

@@ -196,8 +196,8 @@ end
 function TestPrompt:test_on_a_terminal()
   if not shell.has "script" then lu.skip("no program `script` here") end
   shell.write(path "input", "21 * 2\n\4")
-  local _, out = shell.run("script -qec '%s' /dev/null <'%s'", program,
-                           path "input")
+  local _, out = shell.run("XDG_STATE_HOME='%s' script -qec '%s' /dev/null "
+                           .. "<'%s'", folder, program, path "input")
   lu.assertStrContains(out, "lunet> ")
   lu.assertStrContains(out, "42")
 end

@@ -27,7 +27,11 @@ local function default_text(option)
 end
 
 local function option_lines(about)
-  local lines = {}
+  local lines, column = {}, 12
+  for _, option in ipairs(about.options) do
+    column = math.max(column, #(option.name or "") + 4)
+  end
+  local indent = (" "):rep(column)
   for _, option in ipairs(about.options) do
     if option.name then
       local default = default_text(option)
@@ -37,9 +41,10 @@ local function option_lines(about)
       elseif default and default ~= "" then
         kind = kind .. "; default: " .. default
       end
-      local text = wrapped(kind, (" "):rep(19))
-      lines[#lines + 1] = ("  %-17s"):format(option.name) .. text:sub(20)
-      lines[#lines + 1] = wrapped(option.help or "", (" "):rep(19))
+      local text = wrapped(kind, indent)
+      local name = "  " .. option.name
+      lines[#lines + 1] = name .. text:sub(#name + 1)
+      lines[#lines + 1] = wrapped(option.help or "", indent)
     else
       lines[#lines + 1] = "  " .. option.kind
     end

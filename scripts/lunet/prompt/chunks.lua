@@ -9,10 +9,14 @@ local function wants_more(message) return message:match("<eof>$") ~= nil end
 -- whether more lines could mend it. The `true` keeps an expression from being
 -- a tail call, which would hide its line from errors. `= x` is `x`.
 function chunks.compile(text)
-  local expression = load("return true, " .. text:gsub("^%s*=", ""), "=stdin")
+  local body = text:gsub("^%s*=", "")
+  local expression, why = load("return true, " .. body, "=stdin")
   if expression then return expression end
   local statements, message = load(text, "=stdin")
-  if not statements then return nil, message, wants_more(message) end
+  if not statements then
+    if wants_more(why) then message = why end
+    return nil, message, wants_more(message)
+  end
   return function() return true, statements() end
 end
 
@@ -31,7 +35,7 @@ end
 
 -- The inputs of a copied dialogue; nil where the text is none. Lines without a
 -- prompt are what was printed.
-local function inputs_of_transcript(text)
+function chunks.inputs_of_transcript(text)
   local list
   for line in text:gmatch("[^\n]+") do
     local rest, prompt = chunks.without_prompt(line)
@@ -65,7 +69,7 @@ end
 -- The texts to run, one after another: of a transcript its inputs; what is one
 -- chunk of Lua stays one; lines that only make sense each alone are split.
 function chunks.split(text)
-  local inputs = inputs_of_transcript(text)
+  local inputs = chunks.inputs_of_transcript(text)
   if inputs then return inputs end
   if not text:find "\n" or chunks.compile(text) then return { text } end
   return split_by_lines(text)

@@ -63,20 +63,21 @@ local function open_layer(text, brackets)
   if about then return about, text:sub(at + 1) end
 end
 
-local function option_names(about, body, prefix)
+-- Those of the layer that are not given yet, with " = ".
+local function layer_options(about)
   local names = {}
-  local function add(name)
-    local given = (","  .. body):find("[,;{%s]" .. name .. "%s*=")
-    if not given then names[#names + 1] = name .. " = " end
+  for _, option in ipairs(about.options) do names[#names + 1] = option.name end
+  return table.move(common_options, 1, #common_options, #names + 1, names)
+end
+
+-- The names that the table `body`, so far, does not give yet.
+local function option_names(names, body, prefix)
+  local left = {}
+  for _, name in ipairs(names) do
+    local given = ("," .. body):find("[,;{%s]" .. name .. "%s*=")
+    if not given then left[#left + 1] = name .. " = " end
   end
-  for _, option in ipairs(about.options) do
-    if option.name then add(option.name) end
-  end
-  for _, name in ipairs(common_options) do
-    local has_methods = #about.methods > 0
-    if name ~= "method" or has_methods then add(name) end
-  end
-  return beginning_with(prefix, names)
+  return beginning_with(prefix, left)
 end
 
 -- The words that an option can be: they stand in quotes in what it says of
@@ -155,6 +156,25 @@ local function names(text, brackets)
   return all_names(prefix)
 end
 
+-- The options of the function whose table of options is open: lunet.fit(net,
+-- train, { … or train:batches{ …; and what stands in the table so far.
+local function open_function(text, brackets)
+  local at = brackets[#brackets]
+  if not at or text:sub(at, at) ~= "{" then return end
+  local path = text:sub(1, at - 1):match "([%a_][%w_%.:]*)%s*$"
+  local before = brackets[#brackets - 1]
+  if not path and before and text:sub(before, before) == "(" then
+    path = text:sub(1, before - 1):match "([%a_][%w_%.:]*)%s*$"
+  end
+  local f = path and value_of((path:gsub(":", ".")))
+  local rules = type(f) == "function" and
+                require("lunet.help.comment").rules(f)
+  if not rules then return end
+  local names = {}
+  for i, rule in ipairs(rules) do names[i] = rule[1] end
+  return names, text:sub(at + 1)
+end
+
 -- ---- all together ---------------------------------------------------------
 
 -- A list of what may stand at the end of the text, and how many bytes of the
@@ -170,8 +190,10 @@ return function(text)
     if about and name then return option_words(about, name, fragment) end
     return files(fragment)
   end
-  local prefix = about and body:match "^%s*([%w_]*)$" or
-                 about and body:match "[,;]%s*([%w_]*)$"
-  if prefix then return option_names(about, body, prefix) end
+  local options = about and layer_options(about)
+  if not about then options, body = open_function(text, place.brackets) end
+  local prefix = options and (body:match "^%s*([%w_]*)$" or
+                              body:match "[,;]%s*([%w_]*)$")
+  if prefix then return option_names(options, body, prefix) end
   return names(text, place.brackets)
 end
