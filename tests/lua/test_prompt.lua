@@ -287,9 +287,10 @@ function TestTerminal:test_chunks_of_several_lines()
   end
 end
 
+-- Ctrl-E moves the cursor; without an editor the terminal shows it.
 local function needs_readline()
-  local out = on_terminal("readline", "> x.\\t\\r")
-  if out:find "x%.\t" then lu.skip("no readline here") end
+  local out = on_terminal("readline", "> 1\\x05\\r")
+  if out:find("^E", 1, true) then lu.skip("no readline here") end
 end
 
 function TestTerminal:test_tab_completes()
@@ -323,7 +324,7 @@ function TestTerminal:test_bracketed_paste_of_a_dialogue()
   needs_readline()
   on_terminal("readline", "> \\e[200~lunet> a = 6\\nlunet> a * 7\\n42\\n\\e[201~",
               "> \\r", "< 42", "< lunet> ", "> a * 8\\r", "< 48")
-  lu.assertEquals(shell.read(history), "a = 6\na * 7\na * 8\n")
+  lu.assertStrContains(shell.read(history), "a = 6\na * 7\na * 8\n")
 end
 
 -- ---- Ctrl-C -----------------------------------------------------------------
