@@ -81,14 +81,6 @@ function sequential:wire(builder, values)
   return values
 end
 
-function sequential:__tostring()
-  local lines = { "nn.sequential{" }
-  for _, part in ipairs(self.list) do
-    local text = tostring(part.module):gsub("\n", "\n  ")
-    lines[#lines + 1] = ("  %s,  -- %s"):format(text, part.name)
-  end
-  lines[#lines + 1] = "}"
-  return table.concat(lines, "\n")
-end
+function sequential:__tostring() return require("lunet.net_text")(self) end
 
 return sequential
