@@ -10,11 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <lualib.h>
 
+#include "base/clock.h"
 #include "lua/binding.h"
 #include "lua/line_editor.h"
 
@@ -47,13 +47,7 @@ enum { NO, ASKED, HEARD };
 static double asked_at, heard_at;
 
 static const double clean_up = 0.05, /* seconds that an error's way may take */
-    patience = 2; /* seconds, then another Ctrl-C ends the process */
-
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
+    hard_stop = 2; /* seconds, then another Ctrl-C ends the process */
 
 /* A hook. Who catches the error and goes on is stopped again, once the time to
  * clean up is over, at each instruction: so it ends outside of all that
@@ -61,10 +55,10 @@ static double now(void) {
  * hook is left with a count alone. */
 static void stop(lua_State *L, lua_Debug *frame) {
   (void)frame;
-  if (stopping == HEARD && now() - heard_at < clean_up) return;
+  if (stopping == HEARD && ln_seconds() - heard_at < clean_up) return;
   if (stopping == ASKED) {
     stopping = HEARD;
-    heard_at = now();
+    heard_at = ln_seconds();
     if (lua_gethookmask(L) == LUA_MASKCOUNT) return;
   }
   lua_sethook(L, stop, LUA_MASKCOUNT, 1);
@@ -72,12 +66,12 @@ static void stop(lua_State *L, lua_Debug *frame) {
 }
 
 static void on_interrupt(int number) {
-  if (stopping && now() - asked_at > patience) {
+  if (stopping && ln_seconds() - asked_at > hard_stop) {
     signal(number, SIG_DFL);
     raise(number);
   }
   if (!stopping) {
-    asked_at = now();
+    asked_at = ln_seconds();
     stopping = ASKED;
   }
   ln_cancel();
