@@ -25,6 +25,17 @@ static void add(histogram *h, double v) {
   h->finite++;
 }
 
+enum { PIECE = 1 << 16 }; /* numbers between two looks at Ctrl-C */
+
+static ln_status add_all(histogram *h, const ln_tensor *t) {
+  ln_clear_cancel();
+  for (int64_t i = 0; i < t->count; i++) {
+    if (i % PIECE == 0 && ln_is_cancelled()) return LN_CANCELLED;
+    if (isfinite(t->data[i])) add(h, (double)t->data[i]);
+  }
+  return LN_OK;
+}
+
 static void set_number(lua_State *L, const char *field, double v) {
   lua_pushnumber(L, v);
   lua_setfield(L, -2, field);
@@ -63,8 +74,7 @@ static int tensor_histogram(lua_State *L) {
   ln_lua_push_tensor(L, dense);
   histogram *h = lua_newuserdatauv(L, sizeof *h, 0);
   *h = (histogram){ .n = bins, .low = low, .high = high };
-  for (int64_t i = 0; i < dense->count; i++)
-    if (isfinite(dense->data[i])) add(h, (double)dense->data[i]);
+  ln_lua_check(L, add_all(h, dense));
   push(L, h, dense->count);
   return 1;
 }
