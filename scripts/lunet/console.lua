@@ -5,9 +5,8 @@
 -- Its parts are the files of the folder prompt/, read when they are needed.
 
 local chunks = require "lunet.prompt.chunks"
-local globals = require "lunet.prompt.globals"
-
 local core = require "lunet_core"
+local globals = require "lunet.prompt.globals"
 
 local console = {}
 
@@ -60,10 +59,19 @@ end
 
 -- ---- showing --------------------------------------------------------------
 
+-- What was raised, as a text: who calls error{} gives no sentence.
+local function message_text(raised)
+  local class = getmetatable(raised)
+  local has_text = type(raised) == "string" or type(raised) == "number" or
+                   type(class) == "table" and rawget(class, "__tostring")
+  if has_text then return tostring(raised) end
+  return ("the error is a %s, not a sentence"):format(type(raised))
+end
+
 local function show_error(message)
   local paint = require "lunet.colour"
   io.stdout:flush()
-  local text = require("lunet.prompt.advice").added(tostring(message))
+  local text = require("lunet.prompt.advice").added(message)
   io.stderr:write(paint(text, "red"), "\n")
 end
 
@@ -82,8 +90,8 @@ end
 -- or false and a message.
 local function show_results(session, silent, done, fine, ...)
   if not done then
-    session.last_error = tostring(fine)
-    show_error(fine)
+    session.last_error = message_text(fine)
+    show_error(session.last_error)
   elseif select("#", ...) > 0 then
     rawset(_G, "_", (...))
     if not silent then show_values(...) end
@@ -104,7 +112,7 @@ local function run_chunk(session, text)
   local shown, problem = session.call(function()
     show_results(session, silent, table.unpack(results, 1, results.n))
   end)
-  if not shown then show_error(problem) end
+  if not shown then show_error(message_text(problem)) end
 end
 
 local function run_entry(session, entry)
@@ -176,27 +184,42 @@ local function next_entry(session)
   return entry
 end
 
+-- Reads an entry and runs it; true at the end of the input.
+local function take_turn(session)
+  local entry = next_entry(session)
+  if core.between_steps then core.between_steps() end
+  if not entry then
+    print()
+    return entry == nil
+  end
+  session.keep_entry(entry)
+  run_entry(session, entry)
+end
+
+local most_failures = 10 -- of the prompt itself, one after another
+
+-- What goes wrong here is nothing of the entry's: mostly, no memory is left.
+-- Where nothing goes right any more, the program ends.
+local function take_turns(session)
+  local failures = 0
+  while true do
+    local fine, ended = pcall(take_turn, session)
+    if fine and ended then return end
+    failures = fine and 0 or failures + 1
+    if failures > most_failures then error(ended, 0) end
+    if not fine then pcall(show_error, ended) end
+  end
+end
+
 -- read_line(prompt) gives a line, false after Ctrl-C, nil at the end; call(f)
 -- is a pcall that Ctrl-C can stop; editor: see line_editor.h, may be nil.
 function console.run(read_line, call, editor)
   globals.add(true)
   local session = new_session(read_line, call, editor)
-  local keep_entry = add_edit(session)
+  session.keep_entry = add_edit(session)
   print("Lunet " .. require("lunet").version
         .. "   ?x explains x, Tab completes, Ctrl-D ends")
-  while true do
-    local entry = next_entry(session)
-    if core.between_steps then core.between_steps() end
-    if entry == nil then
-      print()
-      return
-    elseif not entry then
-      print()
-    else
-      keep_entry(entry)
-      run_entry(session, entry)
-    end
-  end
+  take_turns(session)
 end
 
 return console

@@ -20,8 +20,7 @@ Lunet: convolutional networks from C and Lua.
   nn.conv2d{ … }                  layers; ?conv2d, and Tab behind nn.
   nn.sequential{ … }              nets; ?nn.sequential, nn.graph
   optim.sgd, data.digits          optimizers and data
-  lunet.fit(net, train, { … })    trains; lunet.diagnose and lunet.report look
-                                  at what came out
+  lunet.fit(net, train, { … })    trains
 
   ?x          explains x; ? alone the last error; ??x shows the source
   Tab         completes names, options within nn.conv2d{, files in strings
@@ -58,10 +57,13 @@ end
 local function of_function(f)
   local name = index.name_of(f)
   local word = name and name:match "^nn%.([%w_]+)$"
-  if word and pcall(core.layer_about, word) then return layer_help.text(word) end
+  if word and pcall(core.layer_about, word) then
+    return layer_help.text(word)
+  end
   local entry = name and manual[name]
   if entry then
-    return ("%s\n\n%s"):format(entry[1], layer_help.wrapped(entry[2], "  "))
+    return ("%s\n\n%s%s"):format(
+      entry[1], layer_help.wrapped(entry[2], "  "), rules_text(f))
   end
   local in_lua = not name and index.name_in_lua(f)
   if in_lua then
@@ -69,9 +71,13 @@ local function of_function(f)
       :format(in_lua, in_lua)
   end
   local call = ("%s(%s)"):format(name or "function", comment.parameters(f))
-  local text = comment.of(f)
+  local net = call:match "^lunet%.zoo%.([%w_]+)%(given%)"
+  local text = net and
+               comment.of_file(("%s/../zoo/%s.lua"):format(core.folder, net)) or
+               comment.of(f)
   if text == "" then text = "(its source says no more; ??x shows it)" end
-  return ("%s\n\n  %s%s"):format(call, text:gsub("\n", "\n  "), rules_text(f))
+  return ("%s\n\n  %s%s"):format(call, text:gsub("\n([^\n])", "\n  %1"),
+                               rules_text(f))
 end
 
 -- ---- values ---------------------------------------------------------------

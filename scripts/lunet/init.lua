@@ -23,8 +23,7 @@ for _, name in ipairs {
 end
 
 local parts = { "nn", "optim", "data", "plugins", "fit", "accuracy", "picture",
-                "show", "zoo", "vanishing_gradient", "shift_test", "help",
-                "diagnose", "report" }
+                "show", "zoo", "vanishing_gradient", "shift_test", "help" }
 
 local function is_part(name)
   for _, part in ipairs(parts) do

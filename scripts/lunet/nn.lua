@@ -45,7 +45,9 @@ return setmetatable(nn, {
   end,
   __names = function()
     local words = { nn }
-    for _, row in ipairs(core.plugins_list()) do words[#words + 1] = row.name end
+    for _, row in ipairs(core.plugins_list()) do
+      words[#words + 1] = row.name
+    end
     return words
   end,
 })

@@ -32,8 +32,8 @@ function sequential.check_names(list)
   end
 end
 
--- nn.sequential{ layer, layer, … [, name = "features"] }: each gets what the one
--- before it gives. net[1] is the first part, #net their number.
+-- nn.sequential{ layer, layer, … [, name = "features"] }: each gets what the
+-- one before it gives. net[1] is the first part, #net their number.
 function sequential.new(parts)
   if type(parts) ~= "table" or is_module(parts) then
     core.raise("nn.sequential takes a list of layers: nn.sequential{ "

@@ -89,8 +89,9 @@ end
 TestTranscripts = {}
 
 function TestTranscripts:test_prompts_and_outputs_are_dropped()
-  local out = piped("lunet> x = 20", "lunet> x + 1", "21", "lunet> for i = 1, 2 do",
-                    "  ...>   print(i)", "  ...> end", "1", "2")
+  local out = piped("lunet> x = 20", "lunet> x + 1", "21",
+                    "lunet> for i = 1, 2 do", "  ...>   print(i)", "  ...> end",
+                    "1", "2")
   lu.assertEquals(out, "x = 20\nx + 1\n21\nfor i = 1, 2 do\n  print(i)\nend\n"
                   .. "1\n2\n")
 end
@@ -190,7 +191,9 @@ local function assert_offers(text, ...)
   for _, word in ipairs { ... } do lu.assertTrue(offered[word], word) end
 end
 
-function TestCompletion:setUp() rawset(_G, "lunet", require "lunet") end
+local lunet = require "lunet"
+
+function TestCompletion:setUp() rawset(_G, "lunet", lunet) end
 
 function TestCompletion:tearDown()
   rawset(_G, "lunet", nil)
@@ -322,8 +325,8 @@ end
 
 function TestTerminal:test_bracketed_paste_of_a_dialogue()
   needs_readline()
-  on_terminal("readline", "> \\e[200~lunet> a = 6\\nlunet> a * 7\\n42\\n\\e[201~",
-              "> \\r", "< 42", "< lunet> ", "> a * 8\\r", "< 48")
+  on_terminal("readline", "> \\e[200~lunet> a = 6\\nlunet> a * 7\\n42\\n"
+              .. "\\e[201~", "> \\r", "< 42", "< lunet> ", "> a * 8\\r", "< 48")
   lu.assertStrContains(shell.read(history), "a = 6\na * 7\na * 8\n")
 end
 

@@ -37,6 +37,12 @@ local function head_of(lines)
   return block_above(lines, last)
 end
 
+-- The head of a file, without the file's name; "" where there is none.
+function comment.of_file(path)
+  local lines = lines_of(path)
+  return lines and head_of(lines):gsub("^[%w_]+%.lua %- ", "") or ""
+end
+
 -- The comment above the function; of a file that returns it as a whole, else
 -- the head of that file. "" where there is none.
 function comment.of(f)
@@ -45,7 +51,7 @@ function comment.of(f)
   if not lines then return "" end
   local text = block_above(lines, first - 1)
   if text == "" and lines[first]:find "^return function" then
-    return head_of(lines)
+    return comment.of_file(path)
   end
   return text
 end

@@ -45,6 +45,10 @@ local causes = {
     .. "quote is missing." },
   { "there is no variable", "Nothing has been assigned to this name. who() "
     .. "lists your variables." },
+  { "stack overflow", "A function calls itself, and never comes to an end. "
+    .. "Which case should end it?" },
+  { "not enough memory", "Lua found no memory left. Let go of what is large: "
+    .. "who() lists your variables; x = nil frees one." },
   { "shape", "The sizes do not fit. t:shape() tells those of a tensor, "
     .. "net:summary{…} those behind each layer." },
 }

@@ -11,7 +11,8 @@ local function tables()
   local loaded = package.loaded
   local lunet = loaded["lunet"]
   local list = { { "lunet.", lunet }, { "tensor:", core.tensor_methods } }
-  for _, part in ipairs { "nn", "optim", "data", "picture", "plugins", "viz" } do
+  for _, part in ipairs { "nn", "optim", "data", "picture", "plugins", "zoo",
+                          "viz" } do
     local short = part == "nn" or part == "optim" or part == "data"
     list[#list + 1] = { (short and "" or "lunet.") .. part .. ".",
                         rawget(lunet, part) }
@@ -57,17 +58,22 @@ end
 function index.names()
   local lunet, list = require "lunet", {}
   local function add(prefix, value)
-    for _, name in ipairs(names_of(value)) do list[#list + 1] = prefix .. name end
+    for _, name in ipairs(names_of(value)) do
+      list[#list + 1] = prefix .. name
+    end
   end
   add("lunet.", lunet)
   add("nn.", lunet.nn)
+  add("nn.init.", lunet.nn.init)
   add("optim.", lunet.optim)
   add("optim.schedule.", lunet.optim.schedule)
   add("data.", lunet.data)
   add("lunet.picture.", lunet.picture)
   add("lunet.plugins.", lunet.plugins)
+  add("lunet.zoo.", lunet.zoo)
   add("tensor:", core.tensor_methods)
-  for _, name in ipairs(require("lunet.module").names(require "lunet.module")) do
+  local module = require "lunet.module"
+  for _, name in ipairs(module.names(module)) do
     list[#list + 1] = "net:" .. name
   end
   add("dataset:", require "lunet.dataset")

@@ -6,7 +6,8 @@ local tensors = {
     "A new tensor with these numbers; a number gives one without dims." },
   ["lunet.zeros"] = { "lunet.zeros{2, 3}", "A new tensor full of 0." },
   ["lunet.ones"] = { "lunet.ones{2, 3}", "A new tensor full of 1." },
-  ["lunet.full"] = { "lunet.full({2, 3}, 0.5)", "A new tensor full of a number." },
+  ["lunet.full"] = { "lunet.full({2, 3}, 0.5)",
+    "A new tensor full of a number." },
   ["lunet.rand"] = { "lunet.rand{2, 3}",
     "Random numbers, even in [0, 1); lunet.manual_seed repeats them." },
   ["lunet.randn"] = { "lunet.randn{2, 3}",
@@ -31,6 +32,11 @@ local session = {
   ["lunet.set_method"] = { 'lunet.set_method("textbook")',
     "All layers compute by the plain loops of the lecture; \"auto\" takes the "
     .. "fastest method again." },
+  ["lunet.check_numerics"] = { "lunet.check_numerics(true)",
+    "From now on a pass stops at the first layer that gives NaN or infinity." },
+  ["lunet.guard"] = { "lunet.guard(true)",
+    "From now on an access beyond the end of a tensor stops the program, which "
+    .. "names the layer." },
   ["lunet.allocations"] = { "lunet.allocations()",
     "How often the engine has asked the system for memory so far." },
 }
@@ -94,8 +100,32 @@ local optimizers = {
     .. "eps, weight_decay." },
 }
 
+local init_rules = {
+  ["nn.init.zeros"] = { "nn.init.zeros{}", "A parameter begins with 0." },
+  ["nn.init.constant"] = { "nn.init.constant{ value = 1 }",
+    "A parameter begins with one number everywhere." },
+  ["nn.init.uniform"] = { "nn.init.uniform{}",
+    "A parameter begins with random numbers, even between low and high." },
+  ["nn.init.normal"] = { "nn.init.normal{}",
+    "A parameter begins with normal random numbers." },
+  ["nn.init.orthogonal"] = { "nn.init.orthogonal{}",
+    "The rows, or columns, of a weight begin orthogonal to each other." },
+}
+
+for rule, text in pairs {
+  kaiming = "He's rule: the variance is gain^2 / fan in",
+  xavier = "Glorot's rule: the variance is 2 / (fan in + fan out)",
+  lecun = "LeCun's rule: the variance is 1 / fan in",
+} do
+  for _, shape in ipairs { "normal", "uniform" } do
+    local name = ("nn.init.%s_%s"):format(rule, shape)
+    init_rules[name] = { name .. "{}", ("A weight begins with random numbers, "
+      .. "%s. %s. docs/student/initialisation.md"):format(shape, text) }
+  end
+end
+
 local manual = {}
-for _, part in ipairs { tensors, session, optimizers } do
+for _, part in ipairs { tensors, session, optimizers, init_rules } do
   for name, entry in pairs(part) do manual[name] = entry end
 end
 for name, entry in pairs(methods) do manual["tensor:" .. name] = entry end

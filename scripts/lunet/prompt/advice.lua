@@ -17,6 +17,7 @@ end
 -- The message with the advice behind it.
 function advice.added(message)
   local name = message:match "a nil value %(global '([%w_]+)'%)"
+  if name == "_" then return message .. ": there is no result yet" end
   local meant = name and nearest_global(name)
   if not meant then return message end
   return ("%s; did you mean '%s'?"):format(message, meant)

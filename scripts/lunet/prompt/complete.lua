@@ -170,9 +170,9 @@ local function open_function(text, brackets)
   local rules = type(f) == "function" and
                 require("lunet.help.comment").rules(f)
   if not rules then return end
-  local names = {}
-  for i, rule in ipairs(rules) do names[i] = rule[1] end
-  return names, text:sub(at + 1)
+  local list = {}
+  for i, rule in ipairs(rules) do list[i] = rule[1] end
+  return list, text:sub(at + 1)
 end
 
 -- ---- all together ---------------------------------------------------------
