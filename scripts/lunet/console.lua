@@ -47,7 +47,8 @@ local function read_entry(session)
   session.lines = lines
   local line = session.read(session.marked(chunks.prompt, paint))
   while line do
-    lines[#lines + 1] = line
+    local is_paste = line:find "\n"
+    lines[#lines + 1] = not is_paste and chunks.without_prompt(line) or line
     local text = table.concat(lines, "\n")
     if text:find "^%s*[?$]" then return text end
     local _, _, more = chunks.compile(text)

@@ -102,7 +102,7 @@ local optimizers = {
 
 local init_rules = {
   ["nn.init.zeros"] = { "nn.init.zeros{}", "A parameter begins with 0." },
-  ["nn.init.constant"] = { "nn.init.constant{ value = 1 }",
+  ["nn.init.constant"] = { "nn.init.constant{ val = 1 }",
     "A parameter begins with one number everywhere." },
   ["nn.init.uniform"] = { "nn.init.uniform{}",
     "A parameter begins with random numbers, even between low and high." },
