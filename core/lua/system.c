@@ -24,6 +24,12 @@ static int is_terminal(lua_State *L) {
   return 1;
 }
 
+/* core.is_typed(): does standard input come from a terminal? */
+static int is_typed(lua_State *L) {
+  lua_pushboolean(L, isatty(STDIN_FILENO));
+  return 1;
+}
+
 /* core.file_stamp(path) -> a text that is another one once the file has been
  * written to or replaced; nil: there is no such file */
 static int file_stamp(lua_State *L) {
@@ -130,6 +136,7 @@ static int is_folder(lua_State *L) {
 void ln_lua_open_system(lua_State *L) {
   static const luaL_Reg functions[] = { { "clock", read_clock },
                                         { "is_terminal", is_terminal },
+                                        { "is_typed", is_typed },
                                         { "program", program },
                                         { "file_stamp", file_stamp },
                                         { "list_folder", list_folder },

@@ -15,9 +15,11 @@ function console.add_globals() globals.add(false) end
 
 -- ---- reading --------------------------------------------------------------
 
--- Plain lines. Where the first one begins with a prompt, they are a dialogue
--- that was copied: only the lines with prompts count, and are shown.
+-- Plain lines. Where they come from a file and the first one begins with a
+-- prompt, they are a dialogue that was copied: only the lines with prompts
+-- count, and are shown.
 local function plain_reader(read_line)
+  if core.is_typed() then return read_line end
   local first, is_transcript = true, false
   local function next_input()
     local line = read_line ""

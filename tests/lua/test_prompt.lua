@@ -53,6 +53,43 @@ function TestShowing:test_broken_values()
   lu.assertStrMatches(out, ".*alive\n$")
 end
 
+-- Nor do errors of all kinds.
+function TestShowing:test_errors_that_are_no_sentence()
+  local out = piped("error()", "error{}", "error(setmetatable({}, {",
+    "  __tostring = function() return 'spoken' end }))",
+    "error(setmetatable({}, { __tostring = function() error 'mute' end }))",
+    "'alive'")
+  lu.assertStrContains(out, "the error is a nil, not a sentence")
+  lu.assertStrContains(out, "the error is a table, not a sentence")
+  lu.assertStrContains(out, "spoken")
+  lu.assertStrMatches(out, ".*alive\n$")
+end
+
+function TestShowing:test_recursion_without_end()
+  local out = piped("function f(n) return 1 + f(n) end", "f(1)", "?",
+    "t = setmetatable({}, { __tostring = function(t) return tostring(t) end })",
+    "t", "lunet.zeros{ 1e6, 1e6, 1e3 }", "'alive'")
+  lu.assertStrContains(out, "stdin:1: stack overflow")
+  lu.assertStrContains(out, "calls itself")
+  lu.assertStrMatches(out, ".*C stack overflow.*alive\n$")
+end
+
+function TestShowing:test_no_memory_left()
+  if not shell.run("ulimit -v 400000 && '%s' -e 'x = 1'", program) then
+    lu.skip "a program with sanitizers needs all addresses"
+  end
+  shell.write(folder .. "/input", "t = {}\nfor i = 1, 1e9 do t[i] = {} end\n"
+              .. "t = nil\ncollectgarbage();\n'alive'\n")
+  local fine, out = shell.run("ulimit -v 400000 && '%s' -i <'%s'", program,
+                              folder .. "/input")
+  lu.assertTrue(fine, out)
+  lu.assertStrMatches(out, ".*not enough memory.*alive\n.*")
+end
+
+function TestShowing:test_no_colours_where_no_terminal_is()
+  lu.assertNotStrContains(piped("error 'grey'"), "\27")
+end
+
 -- ---- names ------------------------------------------------------------------
 
 TestNames = {}
@@ -67,6 +104,10 @@ function TestNames:test_files_may_ask_for_what_is_not_there()
   shell.write(folder .. "/mine.lua", "return { jit == nil, x = y }\n")
   local out = piped(("dofile '%s/mine.lua'"):format(folder))
   lu.assertEquals(out, "{ true }\n")
+end
+
+function TestNames:test_no_result_yet()
+  lu.assertStrContains(piped("_ + 1"), "there is no result yet")
 end
 
 function TestNames:test_a_local_ends_with_its_line()
@@ -258,7 +299,7 @@ end
 TestTerminal = {}
 
 -- Runs the prompt with an editor; steps as support/terminal.c has them.
-local function on_terminal(editor, ...)
+local function using(command, editor, ...)
   local terminal = build .. "/tests/terminal"
   if not shell.has(terminal) then lu.skip("no program tests/terminal here") end
   local steps = { "< lunet> ", ... }
@@ -268,10 +309,12 @@ local function on_terminal(editor, ...)
   local fine, out = shell.run("cd '%s' && TERM=xterm XDG_STATE_HOME='%s/state' "
     .. "LUNET_EDITOR=%s '%s' '%s' <steps", folder, folder, editor,
     shell.lines("realpath '%s'", terminal)[1],
-    shell.lines("realpath '%s'", program)[1])
+    shell.lines("realpath '%s'", command)[1])
   lu.assertTrue(fine, out)
   return out
 end
+
+local function on_terminal(editor, ...) return using(program, editor, ...) end
 
 function TestTerminal:setUp() shell.run("rm -rf '%s/state'", folder) end
 
@@ -288,6 +331,47 @@ function TestTerminal:test_chunks_of_several_lines()
     on_terminal(editor, "> for i = 7, 8 do\\r", "<   ...> ",
                 "> print(i * 11)\\r", "<   ...> ", "> end\\r", "< 77", "< 88")
   end
+end
+
+-- A dialogue that comes line by line, as if it were typed.
+function TestTerminal:test_prompts_that_are_typed()
+  for _, editor in ipairs(editors) do
+    on_terminal(editor, "> lunet> for i = 7, 7 do\\r", "<   ...> ",
+                "> \x20 ...> print(i * 11) end\\r", "< 77")
+  end
+end
+
+-- Empty libraries stand in the way of the real ones: the next is taken.
+local function editor_without(...)
+  local path = folder .. "/stubs"
+  shell.run("rm -rf '%s'; mkdir '%s'", path, path)
+  for _, name in ipairs { ... } do
+    shell.run("cc -shared -xc /dev/null -o '%s/%s'", path, name)
+  end
+  local script = "#!/bin/sh\nLD_LIBRARY_PATH='%s' exec '%s'\n"
+  shell.write(folder .. "/program", script:format(
+    path, shell.lines("realpath '%s'", program)[1]))
+  shell.run("chmod +x '%s/program'", folder)
+  return folder .. "/program"
+end
+
+local readline = { "libreadline.so.8", "libreadline.so" }
+local libedit = { "libedit.so.2", "libedit.so" }
+
+function TestTerminal:test_libedit_where_no_readline_is()
+  if not shell.run "ldconfig -p | grep -q libedit.so.2" then
+    lu.skip "no libedit here"
+  end
+  using(editor_without(table.unpack(readline)), "",
+        "> $ grep -c libedit /proc/$PPID/maps; echo $?-\\r", "< 0-",
+        "> 20 + 1\\r", "< 21")
+end
+
+function TestTerminal:test_plain_lines_where_no_library_is()
+  local all = table.move(libedit, 1, 2, 3, { table.unpack(readline) })
+  using(editor_without(table.unpack(all)), "",
+        "> $ grep -cE 'libedit|readline' /proc/$PPID/maps; echo $?-\\r", "< 1-",
+        "> 20 + 1\\r", "< 21")
 end
 
 -- Ctrl-E moves the cursor; without an editor the terminal shows it.
@@ -332,14 +416,34 @@ end
 
 -- ---- Ctrl-C -----------------------------------------------------------------
 
--- Within half a second, under sanitizers and beside other programs too.
-local function stops(line, ...)
-  on_terminal("readline", "> " .. line .. " -- go\\r", "< go", "> " .. "\\x03",
-              "! 3000", "< interrupted!", ...)
+-- The steps that run a line, press Ctrl-C while it is at work, and wait for the
+-- prompt: not for long, but under sanitizers and beside other programs too.
+local function stopping(line)
+  return "> print('at ' .. 'work') " .. line .. "\\r", "< at work", ". 30",
+         "> \\x03", "! 3000", "< interrupted!", "< lunet> "
+end
+
+local function stops(line)
+  local steps = { stopping(line) }
+  table.move({ "> 'alive'\\r", "< alive" }, 1, 2, #steps + 1, steps)
+  on_terminal("readline", table.unpack(steps))
+end
+
+-- Runs the lines before, stops the work, and looks whether the last line still
+-- gives what it should.
+local function stops_and_goes_on(before, work, last, result)
+  local steps = {}
+  local function add(...)
+    table.move({ ... }, 1, select("#", ...), #steps + 1, steps)
+  end
+  for _, line in ipairs(before) do add("> " .. line .. "\\r", "< lunet> ") end
+  add(stopping(work))
+  add("> " .. last .. "\\r", "< " .. result)
+  on_terminal("readline", table.unpack(steps))
 end
 
 function TestTerminal:test_interrupts_lua()
-  stops("while true do end", "< lunet> ", "> 'alive'\\r", "< alive")
+  stops "while true do end"
 end
 
 function TestTerminal:test_interrupts_who_catches()
@@ -352,6 +456,38 @@ function TestTerminal:test_interrupts_coroutines()
   stops("coroutine.wrap(function() while true do end end)()")
   stops("while true do coroutine.resume(coroutine.create(function() while true "
         .. "do end end)) end")
+end
+
+function TestTerminal:test_interrupts_a_training()
+  stops_and_goes_on({ "train = data.digits();",
+    "net = nn.sequential{ nn.flatten{}, nn.linear{ out_features = 10 } };",
+    "net:build{ 1, 8, 8 };",
+    "o = optim.sgd(net:parameters(), { lr = 0.1 });",
+    "how = { loss = nn.cross_entropy{}, optimizer = o, progress = false };",
+    "lunet.fit(net, train, how); how.epochs = 1e9; " },
+    "lunet.fit(net, train, how)", "lunet.accuracy(net, train) > 0.5", "true")
+end
+
+function TestTerminal:test_interrupts_large_tensors()
+  for _, work in ipairs { "lunet.randn{ 20000, 20000 }", "x:exp()", "x + x",
+                          "x:tolist()", "tostring(x)", "x:matmul(x)" } do
+    stops_and_goes_on({ "x = lunet.ones{ 3000, 3000 };" },
+      "while true do y = " .. work .. " end", "#x", "3000")
+  end
+end
+
+-- One call of it would take minutes.
+function TestTerminal:test_interrupts_the_textbook()
+  local small = "c:forward(x:narrow(3, 1, 9):narrow(4, 1, 9)):shape()"
+  stops_and_goes_on({ "lunet.set_method 'textbook'",
+    "c = nn.conv2d{ out_channels = 64, kernel_size = 9 };",
+    "x = lunet.zeros{ 1, 64, 1000, 1000 };", small }, "c:forward(x)", small,
+    "{ 1, 64, 1, 1 }")
+end
+
+function TestTerminal:test_interrupts_the_loading_of_data()
+  stops_and_goes_on({ "train = data.digits();" }, "while true do for x in "
+    .. "data.digits():batches{ size = 4 } do end end", "#train", "1437")
 end
 
 function TestTerminal:test_a_line_is_given_up()

@@ -6,6 +6,7 @@
  *   > text    types the text; \r \n \t \e \\ and \x03 are what they are in C
  *   < text    waits until the text has been shown, behind what was waited for
  *             before; escape sequences of the terminal do not count
+ *   . number  waits so many milliseconds
  *   ! number  the program must answer the next wait within so many
  *             milliseconds
  * At the end it waits for the program to end, some time, and prints all that was
@@ -77,6 +78,11 @@ static void wait_for(const char *text, int patience) {
   }
 }
 
+static void read_for(int milliseconds) {
+  const double end = now() + milliseconds;
+  while (now() < end && read_more((int)(end - now()) + 1)) {}
+}
+
 static char escaped(const char **c) {
   char hex[3] = { 0 };
   switch (*++*c) {
@@ -105,6 +111,7 @@ static void do_steps(void) {
   while (fgets(line, sizeof line, stdin)) {
     line[strcspn(line, "\n")] = 0;
     if (line[0] == '>') type(line + 2);
+    if (line[0] == '.') read_for(atoi(line + 2));
     if (line[0] == '!') patience = atoi(line + 2);
     if (line[0] == '<') {
       wait_for(line + 2, patience);
