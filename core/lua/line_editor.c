@@ -57,7 +57,7 @@ static bool find_needed(void *l) {
          find(l, &lib.complete, "rl_attempted_completion_function") &&
          find(l, &lib.complete_over, "rl_attempted_completion_over") &&
          find(l, &lib.append_character, "rl_completion_append_character") &&
-         find(l, &lib.breaks, "rl_completer_word_break_characters") &&
+         find(l, &lib.breaks, "rl_basic_word_break_characters") &&
          find(l, &lib.line, "rl_line_buffer") &&
          find(l, &lib.point, "rl_point") && find(l, &lib.end, "rl_end");
 }

@@ -333,6 +333,12 @@ function TestTerminal:test_chunks_of_several_lines()
   end
 end
 
+local function needs_libedit()
+  if not shell.run "PATH=$PATH:/sbin ldconfig -p | grep -q libedit.so.2" then
+    lu.skip "no libedit here"
+  end
+end
+
 -- A dialogue that comes line by line, as if it were typed.
 function TestTerminal:test_prompts_that_are_typed()
   for _, editor in ipairs(editors) do
@@ -359,9 +365,7 @@ local readline = { "libreadline.so.8", "libreadline.so" }
 local libedit = { "libedit.so.2", "libedit.so" }
 
 function TestTerminal:test_libedit_where_no_readline_is()
-  if not shell.run "ldconfig -p | grep -q libedit.so.2" then
-    lu.skip "no libedit here"
-  end
+  needs_libedit()
   using(editor_without(table.unpack(readline)), "",
         "> $ grep -c libedit /proc/$PPID/maps; echo $?-\\r", "< 0-",
         "> 20 + 1\\r", "< 21")
@@ -385,6 +389,12 @@ function TestTerminal:test_tab_completes()
   on_terminal("readline", "> t = lunet.zeros{2}\\r", "< lunet> ",
               "> t:nu\\t()\\r", "< t:numel()", "< 2", "< lunet> ",
               "> nn.conv2d{ ker\\t", "< kernel_size = ", "> \\x03")
+end
+
+function TestTerminal:test_tab_completes_with_libedit()
+  needs_libedit()
+  on_terminal("libedit", "> t = lunet.zer\\t{2}\\r", "< lunet> ",
+              "> t:nu\\t()\\r", "< 2")
 end
 
 function TestTerminal:test_history_of_several_lines_across_sessions()

@@ -71,13 +71,16 @@ function source.of(x)
              type(x))
 end
 
+local pager_of_the_system =
+  "if command -v less >/dev/null; then less -FRX; else cat; fi"
+
 -- Prints it; on a terminal a long one through $PAGER.
 function source.show(x)
   local place, text = source.of(x)
   local whole = ("-- %s\n%s"):format(place, text)
   local _, lines = whole:gsub("\n", "")
   if not core.is_terminal() or lines < 40 then return print(whole) end
-  local pager = io.popen(os.getenv "PAGER" or "less -FRX", "w")
+  local pager = io.popen(os.getenv "PAGER" or pager_of_the_system, "w")
   pager:write(whole, "\n")
   pager:close()
 end
