@@ -9,8 +9,9 @@
  *   . number  waits so many milliseconds
  *   ! number  the program must answer the next wait within so many
  *             milliseconds
- * At the end it waits for the program to end, some time, and prints all that was
- * shown. The exit status is that of the program; 99 where a wait was in vain.
+ * At the end it waits for the program to end, some time, and prints all that
+ * was shown. The exit status is that of the program; 99 where a wait was in
+ * vain.
  * What is typed before the program reads it may be lost, as on any terminal. */
 #include <ctype.h>
 #include <errno.h>
