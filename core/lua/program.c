@@ -419,6 +419,7 @@ static int protected_main(lua_State *L) {
   luaL_checkversion(L);
   luaL_openlibs(L);
   watch_coroutines(L);
+  lua_gc(L, LUA_GCGEN, 0, 0); /* as Lua's own program does */
   add_lunet(L);
   set_arg(L, c->argc, c->argv, c->asked->script);
   c->succeeded = run(L, c->argc, c->argv, c->asked);
