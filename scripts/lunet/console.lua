@@ -111,11 +111,16 @@ local function run_chunk(session, text)
   end
   local silent = chunks.is_silent(text)
   local results = table.pack(session.call(chunk))
+  local changed = globals.restore()
   globals.note_locals(text)
   local shown, problem = session.call(function()
     show_results(session, silent, table.unpack(results, 1, results.n))
   end)
   if not shown then show_error(message_text(problem)) end
+  if changed then
+    show_error(("'%s' is Lua's own, and needed: it is as it was\n"
+      .. "  try another name, such as my_%s"):format(changed, changed))
+  end
 end
 
 local function run_entry(session, entry)
@@ -192,7 +197,7 @@ local function take_turn(session)
   local entry = next_entry(session)
   if core.between_steps then core.between_steps() end
   if not entry then
-    print()
+    io.write "\n"
     return entry == nil
   end
   session.keep_entry(entry)

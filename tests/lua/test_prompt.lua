@@ -106,6 +106,13 @@ function TestNames:test_files_may_ask_for_what_is_not_there()
   lu.assertEquals(out, "{ true }\n")
 end
 
+function TestNames:test_names_of_lua_cannot_be_taken()
+  local out = piped("table = { 1 }", "next, type = 1, 2", "_G = nil",
+                    "string, print = nil, 5", "table.concat{ 'ali', 've' }")
+  lu.assertStrContains(out, "try another name, such as my_table")
+  lu.assertStrMatches(out, ".*alive\n$")
+end
+
 function TestNames:test_no_result_yet()
   lu.assertStrContains(piped("_ + 1"), "there is no result yet")
 end

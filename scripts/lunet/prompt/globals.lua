@@ -36,6 +36,37 @@ function globals.names()
   return list
 end
 
+-- ---- Lua's own names ------------------------------------------------------
+
+-- A line such as `table = {}` would break all that is written in Lua; print
+-- alone may be another function. Here are names that no line can change.
+local next, rawget, rawset, type, G = next, rawget, rawset, type, _G
+
+local of_lua = {}
+for name in ([[assert collectgarbage coroutine debug dofile error getmetatable
+               io ipairs load loadfile math next os package pairs pcall print
+               rawequal rawget rawlen rawset require select setmetatable string
+               table tonumber tostring type utf8 xpcall _G]]):gmatch "[%w_]+" do
+  of_lua[name] = G[name]
+end
+
+-- Gives Lua's own names back what they stand for. Returns one that had been
+-- changed.
+function globals.restore()
+  local changed
+  for name, value in next, of_lua do
+    local now = rawget(G, name)
+    local is_kept = now == value or name == "print" and type(now) == "function"
+    if not is_kept then
+      rawset(G, name, value)
+      changed = name
+    end
+  end
+  return changed
+end
+
+-- ---- names that are not there ---------------------------------------------
+
 -- Remembers what `local x = 1` names: the line is over, and x with it.
 function globals.note_locals(text)
   local names = text:match "^%s*local%s+([%a_][%w_%s,]*)"
