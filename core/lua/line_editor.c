@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "lua/binding.h"
@@ -241,7 +242,17 @@ static bool wait_for_line(const sigset_t *waiting) {
   return true;
 }
 
+/* Else Ctrl-C would throw away the keys that we have just been told of, and
+ * the library would wait for them, where no signal reaches it. */
+static void keep_keys_on_interrupt(void) {
+  struct termios t;
+  if (tcgetattr(STDIN_FILENO, &t)) return;
+  t.c_lflag |= NOFLSH;
+  tcsetattr(STDIN_FILENO, TCSANOW, &t);
+}
+
 static void give_up_line(void) {
+  tcflush(STDIN_FILENO, TCIFLUSH);
   fputs("^C", stdout);
   fflush(stdout);
   if (lib.free_line) lib.free_line();
@@ -263,6 +274,7 @@ static int read_line(lua_State *L) {
   state = L;
   interrupted = finished = false;
   lib.install(prompt, take_line);
+  keep_keys_on_interrupt();
   const bool whole = wait_for_line(&waiting);
   if (!whole) give_up_line();
   if (!whole) interrupted = false;
