@@ -24,6 +24,12 @@ static int is_terminal(lua_State *L) {
   return 1;
 }
 
+/* core.is_typed(): does standard input come from a terminal? */
+static int is_typed(lua_State *L) {
+  lua_pushboolean(L, isatty(STDIN_FILENO));
+  return 1;
+}
+
 /* core.file_stamp(path) -> a text that is another one once the file has been
  * written to or replaced; nil: there is no such file */
 static int file_stamp(lua_State *L) {
@@ -97,11 +103,45 @@ static int list_folder(lua_State *L) {
   return 1;
 }
 
+/* core.make_folder(path): with all folders above it, for this user alone;
+ * true, or nil and the reason. */
+static int make_folder(lua_State *L) {
+  char path[PATH_MAX];
+  const char *given = ln_lua_check_text(L, 1, "core.make_folder", "path");
+  if (strlen(given) >= sizeof path)
+    return ln_lua_fail(L, "core.make_folder: the path is too long");
+  strcpy(path, given);
+  for (char *end = path; end;) {
+    end = strchr(end + 1, '/');
+    if (end) *end = 0;
+    if (mkdir(path, 0700) && errno != EEXIST) {
+      lua_pushnil(L);
+      lua_pushfstring(L, "%s: %s", path, strerror(errno));
+      return 2;
+    }
+    if (end) *end = '/';
+  }
+  lua_pushboolean(L, true);
+  return 1;
+}
+
+/* core.is_folder(path) */
+static int is_folder(lua_State *L) {
+  struct stat about;
+  const char *path = ln_lua_check_text(L, 1, "core.is_folder", "path");
+  lua_pushboolean(L, stat(path, &about) == 0 && S_ISDIR(about.st_mode));
+  return 1;
+}
+
 void ln_lua_open_system(lua_State *L) {
-  static const luaL_Reg functions[] = {
-    { "clock", read_clock },        { "is_terminal", is_terminal },
-    { "program", program },         { "file_stamp", file_stamp },
-    { "list_folder", list_folder }, { NULL, NULL }
-  };
+  static const luaL_Reg functions[] = { { "clock", read_clock },
+                                        { "is_terminal", is_terminal },
+                                        { "is_typed", is_typed },
+                                        { "program", program },
+                                        { "file_stamp", file_stamp },
+                                        { "list_folder", list_folder },
+                                        { "make_folder", make_folder },
+                                        { "is_folder", is_folder },
+                                        { NULL, NULL } };
   luaL_setfuncs(L, functions, 0);
 }

@@ -11,6 +11,15 @@ local layer = module.class("layer", function(object, name)
   end
 end)
 
+-- For completion: methods, and the tensors.
+function layer.__names(object)
+  local names = module.names(layer, module)
+  for _, t in ipairs(rawget(object, "core_layer"):tensors()) do
+    names[#names + 1] = t.name
+  end
+  return names
+end
+
 -- The options that are the layer's own, and how its parameters are to begin.
 -- An `init` that is a plain value is the layer's own, as the number of prelu.
 local function split_init(options)

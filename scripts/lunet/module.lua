@@ -136,6 +136,8 @@ local function after_pass(net, ...)
   return ...
 end
 
+-- From inputs to outputs, one tensor each, with the batch as first dim; keeps
+-- what backward needs.
 function module:forward(...)
   local net = self:core_net()
   return after_pass(net, net:forward(...))
@@ -180,7 +182,9 @@ local function set_training(self, on)
   return self
 end
 
+-- Training behaviour: dropout drops, batch norm uses the batch.
 function module:train() return set_training(self, true) end
+-- Evaluation behaviour: nothing is dropped, batch norm uses what it has learnt.
 function module:eval() return set_training(self, false) end
 
 -- requires_grad{ inputs = true, parameters = false }: which gradients backward
@@ -256,12 +260,14 @@ function module:parameters()
   return list
 end
 
+-- How many numbers are trained.
 function module:num_parameters()
   local n = 0
   for _, p in ipairs(self:parameters()) do n = n + p.value:numel() end
   return n
 end
 
+-- Sets the gradients of all parameters to zero: backward adds to them.
 function module:zero_grad()
   for _, layer in ipairs(self:layers()) do layer.core_layer:zero_grad() end
 end
@@ -372,7 +378,7 @@ function tap_class.__index(tap, name)
 end
 function tap_class.remove(tap) tap.core_tap:remove() end
 tap_class.__name = "tap"
-
+function tap_class.__names() return { "output", "gradient", "remove" } end
 
 -- Watches a layer: tap.output and tap.gradient after each pass. f(dy) may
 -- return another gradient. tap:remove() ends it.
@@ -395,6 +401,26 @@ end
 
 -- ---- classes -------------------------------------------------------------
 
+-- What only the library itself calls is left out of completion and help.
+local for_the_library = {}
+for name in ([[call check_names class core_net each_tensor find_nonfinite
+               infer_shapes n_inputs n_outputs names new parts walk wire word]])
+  :gmatch "%S+" do
+  for_the_library[name] = true
+end
+
+-- The names of methods in the tables, for a class's __names.
+function module.names(...)
+  local list = {}
+  for _, methods in ipairs { ... } do
+    for name, value in pairs(methods) do
+      local is_public = type(value) == "function" and not for_the_library[name]
+      if is_public and name:sub(1, 1) ~= "_" then list[#list + 1] = name end
+    end
+  end
+  return list
+end
+
 -- A class that inherits all this. `find(object, key)` (may be nil) is asked
 -- for what the class itself does not have.
 function module.class(name, find)
@@ -406,6 +432,7 @@ function module.class(name, find)
     return v
   end
   class.__call = function(object, ...) return object:call(...) end
+  class.__names = function() return module.names(class, module) end
   return class
 end
 
