@@ -8,6 +8,7 @@ local count_right = require "lunet.count_right"
 local optim = require "lunet.optim"
 local options = require "lunet.options"
 local progress = require "lunet.progress"
+local record = require "lunet.record"
 
 local rules = {
   { "loss", "a loss layer", required = true,
@@ -23,6 +24,7 @@ local rules = {
   { "shuffle", "true or false", default = true },
   { "augment", "a function" },
   { "progress", "true or false", default = true },
+  { "record", "true or false", default = true },
 }
 
 local function is_finite(v)
@@ -63,7 +65,7 @@ local function count(now, loss, scores, labels)
 end
 
 -- One walk over the training data.
-local function train_epoch(net, train, o, now, bar)
+local function train_epoch(net, train, o, now, bar, book)
   net:train()
   for x, labels in train:batches { size = o.batch_size, shuffle = o.shuffle,
                                    augment = o.augment } do
@@ -73,7 +75,9 @@ local function train_epoch(net, train, o, now, bar)
     o.optimizer:zero_grad()
     net:backward(o.loss:backward())
     if o.clip then optim.clip_grad_norm(net:parameters(), o.clip) end
+    book:before_step()
     o.optimizer:step()
+    book:after_step(now.epoch, loss)
     if o.schedule and o.schedule.per == "step" then o.schedule:step() end
     count(now, loss, scores, labels)
     bar:batch(now)
@@ -90,11 +94,12 @@ local function validate(net, dataset, loss_fn)
   return now.accuracy, now.loss
 end
 
-local function one_epoch(net, train, o, run, bar)
+local function one_epoch(net, train, o, run, bar, book)
   local started = core.clock()
   local now = { epoch = run.epochs + 1, batch = 0, seen = 0, loss_sum = 0,
                 right = 0 }
-  train_epoch(net, train, o, now, bar)
+  train_epoch(net, train, o, now, bar, book)
+  book:end_of_epoch(now.epoch, o.optimizer.lr)
   if o.schedule and o.schedule.per == "epoch" then o.schedule:step() end
   now.seconds = core.clock() - started
   if o.validate then
@@ -125,16 +130,20 @@ end
 
 -- Trains a net and returns what happened: run.loss, run.accuracy,
 -- run.validation, run.validation_loss are lists with a number an epoch,
--- run.epochs and run.seconds are totals. on_epoch(run, epoch) is called after
+-- run.epochs and run.seconds are totals. run.net, run.train, run.options and
+-- run.record (see record.lua; `record = false` keeps none) are for lunet.report
+-- and lunet.diagnose. on_epoch(run, epoch) is called after
 -- each epoch and stops the training by returning true or "stop".
 return function(net, train, given)
   local o = check_arguments(net, train, given)
+  local book = o.record and record.new(net) or record.none()
   local run = { loss = {}, accuracy = {}, validation = {},
-                validation_loss = {}, seconds = 0, epochs = 0 }
+                validation_loss = {}, seconds = 0, epochs = 0, net = net,
+                train = train, options = o, record = o.record and book or nil }
   local bar <close> = o.progress and
     progress.new { epochs = o.epochs, items = #train } or progress.silent()
   while run.epochs < o.epochs do
-    one_epoch(net, train, o, run, bar)
+    one_epoch(net, train, o, run, bar, book)
     if o.on_epoch and o.on_epoch(run, run.epochs) then break end
   end
   return run

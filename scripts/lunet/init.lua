@@ -21,6 +21,12 @@ for _, name in ipairs {
   lunet[name] = core[name]
 end
 
+-- Starts all random numbers again: the same seed, the same bits.
+function lunet.manual_seed(seed)
+  core.manual_seed(seed)
+  core.seed = seed -- for reports
+end
+
 local parts = { "nn", "optim", "data", "plugins", "fit", "accuracy", "picture",
                 "show", "zoo", "vanishing_gradient", "shift_test", "help",
                 "diagnose", "report" }

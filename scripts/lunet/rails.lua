@@ -36,7 +36,7 @@ local function node_row(lanes, at, mark)
   for i = 1, math.max(#lanes, at) do
     signs[i] = i == at and mark or lanes[i] and "│" or " "
   end
-  return table.concat(signs, " ")
+  return (table.concat(signs, " "):gsub(" +$", ""))
 end
 
 -- Which sign: arms to above, below, left and right.
