@@ -71,6 +71,7 @@ typedef struct ln_plan_node {
   int32_t activation; /* LN_IS_...: of the layer behind it, absorbed */
   bool backward;      /* takes part in backward */
   bool wants_weights;
+  bool sole_use; /* of its instance in this net */
   ln_giving *dx;     /* of each input: written, or added to what is there */
   int64_t *dx_extra; /* buffer for what is to be added; -1 */
   int64_t saved;     /* a buffer; -1: none */
@@ -89,6 +90,7 @@ typedef struct ln_frame {
 typedef struct ln_plan {
   bool training; /* forward with backward; else predict */
   bool careful;  /* every node a step of its own, looked at afterwards */
+  bool guarded;  /* buffers between closed pages, see guard.h */
   uint64_t generation, taps_changed;
   bool wants_inputs;
   int slots;
@@ -131,6 +133,7 @@ void ln_plan_share_memory(ln_plan *, const struct ln_net *);
 void ln_plan_make_steps(ln_plan *, const struct ln_net *, int64_t items);
 /* Gives every number its place (layout.c). */
 ln_status ln_plan_lay_out(ln_plan *, const struct ln_net *);
+void ln_plan_free_memory(ln_plan *);
 
 /* Inference of all nodes; shapes[v] of each value. items: see
  * ln_instance_infer. Frees what it made on failure. */

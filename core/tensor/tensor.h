@@ -8,11 +8,12 @@
 /* Numbers in memory, shared by a tensor and its views. Storages come from a
  * pool and go back to it when the last tensor is released. */
 typedef struct ln_storage {
-  float *data; /* begins at a multiple of 64 bytes */
+  float *data; /* begins at a multiple of 64 bytes; guarded: of 4 */
   int64_t bytes;
   int64_t references; /* atomic */
   uint64_t version;   /* raised by every write */
-  int size_class;     /* the pool's */
+  uint64_t zero_version; /* the one at which all its numbers were 0, if any */
+  int size_class;     /* the pool's; -1: guarded, see guard.h */
   struct ln_storage *next;
 } ln_storage;
 
@@ -39,6 +40,12 @@ ln_status ln_check_dim(const char *what, const ln_tensor *t, int dim);
 
 static inline ln_full_tensor *ln_full(const ln_tensor *t) {
   return (ln_full_tensor *)(uintptr_t)t;
+}
+
+/* Are all its numbers known to be 0, as after a fill? (False: perhaps.) */
+static inline bool ln_tensor_known_zero(const ln_tensor *t) {
+  const ln_storage *s = ln_full(t)->storage;
+  return s->zero_version == s->version;
 }
 
 /* A tensor struct for memory that somebody else owns (a slice of a plan). */

@@ -7,6 +7,8 @@
 local chunks = require "lunet.prompt.chunks"
 local globals = require "lunet.prompt.globals"
 
+local core = require "lunet_core"
+
 local console = {}
 
 -- For `lunet -e`: lunet, nn, optim and data are there.
@@ -184,6 +186,7 @@ function console.run(read_line, call, editor)
         .. "   ?x explains x, Tab completes, Ctrl-D ends")
   while true do
     local entry = next_entry(session)
+    if core.between_steps then core.between_steps() end
     if entry == nil then
       print()
       return

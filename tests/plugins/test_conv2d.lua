@@ -310,6 +310,15 @@ local function random_depthwise()
       padding = { pick(0, kernel), pick(0, kernel) }, bias = pick(2) == 1 }
 end
 
+-- What a vector of images suits; with more images than lanes, and fewer.
+local function random_batch()
+  local groups = pick(2)
+  return { pick(34), groups * pick(4), 4 + pick(9), 4 + pick(16) },
+    { out_channels = groups * pick(9), kernel_size = { pick(3), pick(3) },
+      groups = groups, dilation = { pick(2), pick(2) },
+      padding = { pick(0, 5), pick(0, 5) }, bias = pick(2) == 1 }
+end
+
 local function assert_agrees(method, random_shapes, times)
   for _ = 1, times do
     local shape, options = random_shapes()
@@ -323,6 +332,10 @@ end
 
 function TestConv2d:test_direct_on_random_shapes()
   assert_agrees("direct", random_case, 40)
+end
+
+function TestConv2d:test_batch_on_random_shapes()
+  assert_agrees("batch", random_batch, 30)
 end
 
 function TestConv2d:test_winograd_on_random_shapes()
@@ -345,6 +358,8 @@ local examples = {
   { "winograd", tiles, { 2, 17, 7, 9 } },
   { "winograd", fives, { 2, 17, 7, 9 } },
   { "depthwise", depthwise, { 2, 5, 7, 9 } },
+  { "batch", { out_channels = 7, kernel_size = 3, padding = 1 },
+    { 2, 3, 7, 9 } },
   { "direct", { out_channels = 5, kernel_size = 3, stride = 2 },
     { 2, 3, 7, 9 } },
   { "direct", { out_channels = 33, kernel_size = 3, stride = 2 },
@@ -369,16 +384,35 @@ function TestMethods:test_nan_stays_visible()
   end
 end
 
--- New weights, new packed weights: nothing old is multiplied.
+-- New weights, new packed weights: nothing old is multiplied, neither while
+-- training nor in evaluation, which keeps what it has packed.
 function TestMethods:test_see_changed_weights()
   for _, e in ipairs(examples) do
     local conv, x = nn.conv2d(with(e[2], e[1])), random(e[3])
     local before = conv:forward(x)
-    conv:backward(before)
+    helpers.assert_same(conv:predict(x), before)
+    conv:backward(conv:forward(x))
     conv.weight:copy(conv.weight * 2)
     conv.bias:copy(conv.bias * 2)
-    helpers.assert_near(conv:forward(x), (before * 2):tolist(), 1e-5)
+    local twice = (before * 2):tolist()
+    helpers.assert_near(conv:forward(x), twice, 1e-5)
+    helpers.assert_near(conv:predict(x), twice, 1e-5)
   end
+end
+
+-- One tile, many weights: the transformed filters are the largest part.
+function TestMethods:test_winograd_with_few_tiles()
+  for _, kernel in ipairs { 3, 5 } do
+    helpers.assert_equals_textbook("conv2d", "winograd",
+      { out_channels = 70, kernel_size = kernel, padding = 1 },
+      random { 1, 90, 4, 3 })
+  end
+end
+
+-- So many tiles that the gradient of w goes through them in two batches.
+function TestMethods:test_winograd_with_many_tiles()
+  helpers.assert_equals_textbook("conv2d", "winograd",
+    { out_channels = 32, kernel_size = 3 }, random { 2, 16, 102, 101 })
 end
 
 function TestMethods:test_rectify_in_passing()
