@@ -447,8 +447,8 @@ static int run_lua(int argc, char **argv, const request *asked) {
 
 /* A crash and a call without end are always named; the rest costs time. */
 static void look_for_mistakes(const request *asked) {
-  const char *patience = getenv("LUNET_PATIENCE");
-  const double seconds = patience ? strtod(patience, NULL) : 0;
+  const char *given = getenv("LUNET_PATIENCE");
+  const double seconds = given ? strtod(given, NULL) : 0;
   ln_report_crashes();
   ln_watch_calls(seconds > 0 ? seconds : 10);
   if (asked->guard) ln_set_guard(true);

@@ -22,15 +22,9 @@ for _, name in ipairs {
   lunet[name] = core[name]
 end
 
--- Starts all random numbers again: the same seed, the same bits.
-function lunet.manual_seed(seed)
-  core.manual_seed(seed)
-  core.seed = seed -- for reports
-end
-
 local parts = { "nn", "optim", "data", "plugins", "fit", "accuracy", "picture",
                 "show", "zoo", "vanishing_gradient", "shift_test", "help",
-                "diagnose", "report" }
+                "watch", "diagnose", "report" }
 
 local function is_part(name)
   for _, part in ipairs(parts) do

@@ -1,10 +1,12 @@
--- record.lua - what lunet.fit keeps of a training, for lunet.report and
+-- record.lua - what a run keeps of a training, for lunet.report and
 -- lunet.diagnose to look at: the loss of each step and, now and then, how the
--- weights and gradients are spread and what the first filters look like.
+-- weights and gradients are spread, how far a step moves the weights, and what
+-- the first filters look like.
 --
 -- Snapshots are taken before the first step, after steps 1, 2, 4, 8, … of the
 -- first epoch (most happens then), and at the end of each epoch. When there are
--- too many, every second one is dropped.
+-- too many, every second one is dropped. How far a step moves is measured at
+-- steps 1, 2, 4, 8, … and at the first one of each epoch.
 
 local core = require "lunet_core"
 
@@ -12,8 +14,11 @@ local record = {}
 record.__index = record
 
 local most_snapshots, most_tensors, most_filters, bins = 40, 40, 32, 30
+local most_numbers = 1000000 -- of a large tensor, the first ones are looked at
 
--- The weights worth a look: with at least two dims, and not too many of them.
+-- ---- what is looked at -----------------------------------------------------
+
+-- The weights: what has at least two dims, but not too many of them.
 local function watched_parameters(net)
   local list = {}
   for _, p in ipairs(net:parameters()) do
@@ -30,30 +35,39 @@ local function first_filters(parameters)
   end
 end
 
--- Counts over the tensor's own range: { low, high, count = {…}, norm, mean,
--- not_finite }.
+-- A vector of its first numbers, which shares memory with t.
+local function part_of(t)
+  local n = t:numel()
+  return t:view { n }:narrow(1, 1, math.min(n, most_numbers))
+end
+
+-- Counts over the tensor's own range low..high, and min, max, norm, mean,
+-- not_finite.
 local function spread(t)
+  t = part_of(t)
   local whole = core.histogram(t, -1, 1, 1)
   if not whole.min then return { not_finite = whole.not_finite } end
   local low, high = whole.min, whole.max
   if low == high then low, high = low - 0.5, high + 0.5 end
   local h = core.histogram(t, low, high, bins)
   return { low = low, high = high, count = table.move(h, 1, bins, 1, {}),
-           norm = h.norm, mean = h.mean, not_finite = h.not_finite }
+           min = h.min, max = h.max, norm = h.norm, mean = h.mean,
+           not_finite = h.not_finite }
 end
 
-local function drop_every_second(list)
-  local kept = { list[1] }
-  for i = 3, #list, 2 do kept[#kept + 1] = list[i] end
-  if kept[#kept] ~= list[#list] then kept[#kept + 1] = list[#list] end
-  return kept
-end
+local function norm_of(t) return core.histogram(t, -1, 1, 1).norm end
 
--- A record of the net, which has to be built; without its sizes nothing but
--- the losses is kept until they are known.
+-- ---- a record --------------------------------------------------------------
+
+-- A record of the net. Where its sizes are not known yet, nothing but the
+-- losses is kept until they are.
 function record.new(net)
-  return setmetatable({ net = net, steps = 0, losses = {}, rates = {},
-                        epoch_ends = {}, names = {}, snapshots = {} }, record)
+  local book = setmetatable({ net = net, steps = 0, losses = {}, rates = {},
+                              epoch_ends = {}, names = {}, snapshots = {},
+                              updates = {} }, record)
+  book:snapshot(0)
+  book:remember()
+  return book
 end
 
 local function begin(self)
@@ -66,12 +80,21 @@ local function begin(self)
   for i, p in ipairs(self.parameters) do self.names[i] = p.name end
 end
 
+-- ---- snapshots -------------------------------------------------------------
+
+local function drop_every_second(list)
+  local kept = { list[1] }
+  for i = 3, #list, 2 do kept[#kept + 1] = list[i] end
+  if kept[#kept] ~= list[#list] then kept[#kept + 1] = list[#list] end
+  return kept
+end
+
 local function filters_now(self)
   local n = self.filters and self.filters:shape()[1]
   return n and self.filters:narrow(1, 1, math.min(n, most_filters)):clone()
 end
 
-local function snapshot(self, epoch)
+function record:snapshot(epoch)
   if not self.parameters then begin(self) end
   if not self.parameters then return end
   local now = { step = self.steps, epoch = epoch, weights = {}, grads = {},
@@ -86,30 +109,50 @@ local function snapshot(self, epoch)
   end
 end
 
-local function is_power_of_two(n) return n & (n - 1) == 0 end
+-- ---- how far a step moves --------------------------------------------------
 
--- Before a step of the optimizer.
-function record:before_step()
-  if self.steps == 0 then snapshot(self, 0) end
+-- Keeps the weights as they are, to be compared after the next step.
+function record:remember()
+  self.before = self.parameters and {}
+  for i, p in ipairs(self.parameters or {}) do
+    self.before[i] = part_of(p.value):clone()
+  end
 end
 
--- After it: gradients are still there.
-function record:after_step(epoch, loss)
+-- |change| / |weight| of each weight; false where that is no number.
+local function compare(self)
+  local ratios = {}
+  for i, p in ipairs(self.parameters) do
+    local size = norm_of(self.before[i])
+    local change = norm_of(part_of(p.value) - self.before[i])
+    local known = size and change and size > 0
+    ratios[i] = known and change / size or false
+  end
+  self.updates[#self.updates + 1] = { step = self.steps, ratios = ratios }
+  self.before = nil
+  if #self.updates > most_snapshots then
+    self.updates = drop_every_second(self.updates)
+  end
+end
+
+local function is_power_of_two(n) return n & (n - 1) == 0 end
+
+-- ---- what happens ----------------------------------------------------------
+
+-- After each step of the optimizer, while the gradients are still there.
+function record:step(epoch, loss)
   self.steps = self.steps + 1
   self.losses[self.steps] = loss
-  if epoch == 1 and is_power_of_two(self.steps) then snapshot(self, epoch) end
+  if self.before then compare(self) end
+  if epoch == 1 and is_power_of_two(self.steps) then self:snapshot(epoch) end
+  if is_power_of_two(self.steps + 1) then self:remember() end
 end
 
 function record:end_of_epoch(epoch, rate)
   self.epoch_ends[epoch], self.rates[epoch] = self.steps, rate
   local last = self.snapshots[#self.snapshots]
-  if not last or last.step ~= self.steps then snapshot(self, epoch) end
-end
-
--- Answers the same calls, and keeps nothing.
-function record.none()
-  local function nothing() end
-  return { before_step = nothing, after_step = nothing, end_of_epoch = nothing }
+  if not last or last.step ~= self.steps then self:snapshot(epoch) end
+  self:remember()
 end
 
 return record

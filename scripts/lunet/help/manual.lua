@@ -22,6 +22,8 @@ local session = {
   ["lunet.save"] = { 'lunet.save("x.npy", t)',
     "Writes a file, by its suffix: .npy a tensor; .npz and .safetensors a "
     .. "table name → tensor; .png an image (C,H,W) with pixels 0..1." },
+  ["lunet.manual_seed"] = { "lunet.manual_seed(7)",
+    "Starts all random numbers again: the same seed, the same bits." },
   ["lunet.set_num_threads"] = { "lunet.set_num_threads(2)",
     "How many threads compute. Results do not depend on it." },
   ["lunet.num_threads"] = { "lunet.num_threads()",
