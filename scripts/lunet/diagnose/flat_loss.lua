@@ -1,0 +1,34 @@
+-- flat_loss.lua - the loss does not fall, or rises.
+
+local course_of = require "lunet.diagnose.course"
+
+-- A net that was trained before and goes on has nothing to lose.
+local function knows_already(run, course)
+  local classes = run.classes
+  return classes and course.last < 0.2 * math.log(classes)
+end
+
+return function(run, findings, o)
+  local course = course_of(run)
+  if not course or course.fell or knows_already(run, course) then return nil end
+  local rate = run.record.rates[1]
+  local rises = course.last > 1.2 * course.first
+  local found = {
+    what = rises and "the loss rises" or "the loss is flat",
+    numbers = ("%.4g in the first steps, %.4g in the last quarter of "
+               .. "%d"):format(course.first, course.last, course.steps),
+    rule = ("a net that learns loses a tenth of its loss within an epoch or "
+            .. "two: it would be below %.4g"):format(0.9 * course.first),
+  }
+  if rises then
+    found.try = rate and ("a smaller rate, such as lr = %g"):format(rate / 10)
+                or "a smaller rate"
+  elseif #findings > 0 then
+    found.try = "what stands above; this is its result"
+  elseif o.one_batch == false then
+    found.try = "a single batch first: lunet.diagnose(run)"
+  else
+    found.try = "what becomes of a single batch, below"
+  end
+  return found
+end
