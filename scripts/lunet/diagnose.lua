@@ -8,6 +8,7 @@
 local colour = require "lunet.colour"
 local core = require "lunet_core"
 local options = require "lunet.options"
+local run_class = require "lunet.run"
 
 -- Causes come before what they cause.
 local rules = { "not_finite", "first_loss", "same_weights", "dead_units",
@@ -48,9 +49,7 @@ function findings_class.__tostring(findings)
 end
 
 local function check(run)
-  local is_run = type(run) == "table" and type(run.loss) == "table" and
-                 type(run.options) == "table" and run.net ~= nil
-  if not is_run then
+  if not run_class.is(run) then
     core.raise("diagnose: the first argument must be a run, as lunet.fit "
                .. "returns it\n  try lunet.diagnose(lunet.fit(net, train, { … "
                .. "}))")

@@ -1,11 +1,14 @@
 -- report.lua - lunet.report(run, "run.html"): one page about a training, in one
--- file that needs no network: curves, spread of weights and gradients over
--- time, the first filters being born, the confusion matrix with the images
--- behind a cell, a map of the net, and what it takes to repeat the run.
+-- file that needs no network: curves, what stands out, spread of weights and
+-- gradients over time, the first filters being born, the confusion matrix with
+-- the images behind a cell, a map of the net, and what it takes to repeat the
+-- run.
 --
--- run is what lunet.fit returned. The page shows the net as it is now.
+-- run is what lunet.fit or lunet.watch gave. The page shows the net as it is
+-- now. The folder report/ has a file for each part of the data, and the page.
 
 local core = require "lunet_core"
+local run_class = require "lunet.run"
 
 local function read(name)
   local file = assert(io.open(core.folder .. "/report/" .. name, "rb"))
@@ -14,20 +17,21 @@ local function read(name)
   return text
 end
 
--- JSON knows no NaN and no infinity: null.
-local function finite(v)
-  if type(v) == "number" then return v - v == 0 and v or core.null end
+-- As JSON has it: no NaN and no infinity but null, and no more digits than can
+-- be seen.
+local function plain(v)
+  if math.type(v) == "float" then
+    return v - v == 0 and tonumber(("%.5g"):format(v)) or core.null
+  end
   if type(v) ~= "table" then return v end
   local copy = {}
-  for key, value in pairs(v) do copy[key] = finite(value) end
+  for key, value in pairs(v) do copy[key] = plain(value) end
   return setmetatable(copy, next(v) == nil and core.list_class or
                             getmetatable(v))
 end
 
 local function check(run, path)
-  local is_run = type(run) == "table" and type(run.loss) == "table" and
-                 type(run.options) == "table" and run.net ~= nil
-  if not is_run then
+  if not run_class.is(run) then
     core.raise("report: the first argument must be a run, as lunet.fit returns "
                .. "it\n  try lunet.report(lunet.fit(net, train, { … }), "
                .. "\"run.html\")")
@@ -38,12 +42,25 @@ local function check(run, path)
   end
 end
 
+-- What stands out, without training anything for it; nil: unknown.
+local function findings_of(run)
+  if not run.record or run.record.steps == 0 then return nil end
+  local list = {}
+  for i, f in ipairs(require "lunet.diagnose"(run, { one_batch = false })) do
+    list[i] = { what = f.what, numbers = f.numbers, rule = f.rule, try = f.try }
+  end
+  return list
+end
+
 local function data_of(run)
+  local network, input = require "lunet.report.network"(run.net)
   return {
+    summary = tostring(run),
     facts = require "lunet.report.facts"(run),
+    findings = findings_of(run),
     curves = require "lunet.report.curves"(run),
     layers = require "lunet.report.layers"(run.record),
-    network = require "lunet.report.network"(run.net),
+    network = network, input = input,
     confusion = require "lunet.report.confusion"(run),
   }
 end
@@ -58,14 +75,10 @@ end
 -- Writes the page and returns its path.
 return function(run, path)
   check(run, path)
-  -- "</script>" in a name must not end the script that holds the data
-  local json = core.json_encode(finite(data_of(run))):gsub("</", "<\\/")
-  local page = fill(read "page.html", {
+  -- no "<" in the data: "</script>" in a name must not end the script
+  local json = core.json_encode(plain(data_of(run))):gsub("<", "\\u003c")
+  core.save_text(path, fill(read "page.html", {
     ["page.css"] = read "page.css", ["page.js"] = read "page.js",
-    data = json })
-  local file, why = io.open(path, "wb")
-  if not file then core.raise("report: cannot write %s", why) end
-  file:write(page)
-  file:close()
+    data = json }))
   return path
 end

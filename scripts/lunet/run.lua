@@ -46,10 +46,12 @@ local function validate(net, dataset, loss_fn)
     local loss = loss_fn and loss_fn:forward(scores, labels) or 0
     count(now, x:shape()[1], loss, scores, labels)
   end
-  return now.accuracy, loss_fn and now.loss
+  return now.accuracy, loss_fn and now.loss or nil
 end
 
 -- ---- a run -----------------------------------------------------------------
+
+function run.is(value) return getmetatable(value) == run end
 
 -- The run of a training whose options have been checked.
 function run.new(net, o)

@@ -20,11 +20,11 @@ return function(run, findings, o)
     rule = ("a net that learns loses a tenth of its loss within an epoch or "
             .. "two: it would be below %.4g"):format(0.9 * course.first),
   }
-  if rises then
+  if #findings > 0 then
+    found.try = "what stands above; this is its result"
+  elseif rises then
     found.try = rate and ("a smaller rate, such as lr = %g"):format(rate / 10)
                 or "a smaller rate"
-  elseif #findings > 0 then
-    found.try = "what stands above; this is its result"
   elseif o.one_batch == false then
     found.try = "a single batch first: lunet.diagnose(run)"
   else

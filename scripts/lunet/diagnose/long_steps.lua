@@ -12,12 +12,19 @@ local function too_long(ratios)
   end
 end
 
+-- A rate at which the first step would have been a hundredth; one digit of it.
+local function better(rate, first)
+  return tonumber(("%.0e"):format(rate * math.min(0.1, 0.01 / first)))
+end
+
 return function(run)
   local worst
   for _, i in ipairs(weights.trained(run)) do
-    local middle, most = too_long(weights.step_ratios(run, i))
+    local ratios = weights.step_ratios(run, i)
+    local middle, most = too_long(ratios)
     if middle and (not worst or most > worst.most) then
-      worst = { name = run.record.names[i], middle = middle, most = most }
+      worst = { name = run.record.names[i], middle = middle, most = most,
+                first = ratios[1] }
     end
   end
   if not worst then return nil end
@@ -28,7 +35,7 @@ return function(run)
                .. "%.2g"):format(worst.most, worst.middle),
     rule = ("about 0.001 is usual; a median above %g, or one step of %g, "
             .. "throws away what was learnt"):format(usual_limit, once_limit),
-    try = rate and ("a smaller rate, such as lr = %g"):format(rate / 10) or
-          "a smaller rate",
+    try = rate and ("a smaller rate, such as lr = %g"):format(
+            better(rate, worst.first)) or "a smaller rate",
   }
 end

@@ -2,18 +2,18 @@
 -- each cell.
 
 local base64 = require "lunet.report.base64"
-local core = require "lunet_core"
 
-local most_samples = 10000
+local most_samples, most_classes = 10000, 100
 local most_images, most_wrong, most_right = 400, 12, 4
-local most_bytes, most_side = 500000, 64
+local most_bytes, most_side = 400000, 64
 
 -- The predicted class ids of all samples, and the right ones.
 local function classify(net, dataset)
   local seen, right = {}, {}
   for x, labels in dataset:batches { size = 256 } do
     local scores = net:predict(x)
-    if scores:dim() ~= 2 then return nil end
+    local shape = scores:shape()
+    if #shape ~= 2 or shape[2] < #dataset.classes then return nil end
     local ids, n = (scores:argmax(2) - 1):tolist(), #seen
     table.move(ids, 1, #ids, n + 1, seen)
     table.move(labels:tolist(), 1, #ids, n + 1, right)
@@ -92,27 +92,28 @@ local function ordered(cells)
   return keys
 end
 
--- { width, height, channels, data, cells = { ["3,5"] = places in data } }; nil
--- where the samples are no images.
+-- { width, height, channels, data, numbers = which samples they are, cells = {
+-- ["3,5"] = places in data } }; nil where the samples are no images.
 local function images(dataset, cells)
   local shape = dataset:item_shape()
   if #shape ~= 3 or shape[1] ~= 1 and shape[1] ~= 3 then return nil end
   local step = math.max(1, math.ceil(math.max(shape[2], shape[3]) / most_side))
   local height, width = math.ceil(shape[2] / step), math.ceil(shape[3] / step)
   local room = math.min(most_images, most_bytes // (shape[1] * height * width))
-  local lists, places = {}, {}
+  local lists, numbers, places = {}, {}, {}
   for _, key in ipairs(ordered(cells)) do
     local list = {}
     for _, i in ipairs(cells[key]) do
       if #lists < room then
         lists[#lists + 1] = pixels(dataset:get(i), step)
+        numbers[#lists] = i
         list[#list + 1] = #lists - 1
       end
     end
     if #list > 0 then places[key] = list end
   end
   return { width = width, height = height, channels = shape[1],
-           data = base64(to_bytes(lists)), cells = places }
+           data = base64(to_bytes(lists)), numbers = numbers, cells = places }
 end
 
 -- ---- both -----------------------------------------------------------------
@@ -121,18 +122,14 @@ end
 -- where the net does not classify.
 return function(run)
   local dataset = run.options.validate or run.train
-  local n = #dataset.classes
-  if n < 2 or n > 100 then return nil end
+  local n = dataset and run.classes and #dataset.classes or 0
+  if n < 2 or n > most_classes or run.net:n_inputs() > 1 then return nil end
   if #dataset > most_samples then dataset = dataset:take(most_samples) end
-  local fine, seen, right = pcall(classify, run.net, dataset)
-  if not fine then
-    if seen:find "interrupted!" then error(seen, 0) end
-    return nil
-  end
+  local seen, right = classify(run.net, dataset)
   local counts, cells
   if seen then counts, cells = tally(seen, right, n) end
   if not counts then return nil end
-  local classes = setmetatable({}, core.list_class)
+  local classes = {}
   for i, name in ipairs(dataset.classes) do classes[i] = tostring(name) end
   return { classes = classes, counts = counts, samples = #seen,
            of = run.options.validate and "validation" or "training",

@@ -3,7 +3,7 @@
 
 local base64 = require "lunet.report.base64"
 
-local most_bytes = 450000 -- of filters, all snapshots together
+local most_bytes = 300000 -- of filters, all snapshots together
 
 -- Numbers -scale..scale as bytes 1..255; 128 is zero.
 local function to_bytes(list, scale)
@@ -43,7 +43,8 @@ local function filters(book)
     frames[i] = base64(to_bytes(flat(part), scale))
   end
   return { name = book.filters_name, count = kept, all = shape[1],
-           channels = channels, height = shape[3], width = shape[4],
+           channels = channels, depth = shape[2], height = shape[3],
+           width = shape[4],
            scale = scale, frames = frames }
 end
 

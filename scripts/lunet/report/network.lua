@@ -3,11 +3,13 @@
 local summary = require "lunet.summary"
 
 -- { name, word, shape, parameters, multiply_adds, inputs }: inputs are the
--- places of the rows that it reads, 0 is the net's input.
+-- places of the rows that it reads, 0 is the net's input. And the shape of
+-- that.
 return function(net)
-  local fine, rows = pcall(summary.rows, net)
-  if not fine then return {} end
-  local _, builder = net:core_net()
+  local core_net, builder = net:core_net()
+  local input = core_net:shape(0)
+  if not input then return {}, "" end
+  local rows = summary.rows(net)
   local row_of, list = {}, {}
   for i, node in ipairs(builder.nodes) do
     for k = 0, node.n_outputs - 1 do row_of[node.value + k] = i end
@@ -20,5 +22,6 @@ return function(net)
                 text = tostring(node.layer), parameters = r.parameters,
                 multiply_adds = r.multiply_adds, inputs = inputs }
   end
-  return list
+  input[1] = "N"
+  return list, "(" .. table.concat(input, ",") .. ")"
 end
