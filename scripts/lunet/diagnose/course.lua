@@ -9,8 +9,13 @@ local function mean(list, first, last)
   return sum / (last - first + 1)
 end
 
--- { first, last, steps, fell = last is below nine tenths of first }; nil where
--- there were too few steps to tell, or a loss is no number.
+-- A net that was trained before and goes on has nothing to lose.
+local function is_low(loss, classes)
+  return classes ~= nil and loss < 0.2 * math.log(classes)
+end
+
+-- { first, last, steps, is_well = the last is below nine tenths of the first, or
+-- low }; nil where there were too few steps to tell, or a loss is no number.
 return function(run)
   local losses = run.record.losses
   local n = #losses
@@ -18,5 +23,6 @@ return function(run)
   local first = math.min(losses[1], mean(losses, 1, 3))
   local last = mean(losses, n - n // 4 + 1, n)
   if last - last ~= 0 or first - first ~= 0 then return nil end
-  return { first = first, last = last, steps = n, fell = last < 0.9 * first }
+  return { first = first, last = last, steps = n,
+           is_well = last < 0.9 * first or is_low(last, run.classes) }
 end

@@ -2,15 +2,9 @@
 
 local course_of = require "lunet.diagnose.course"
 
--- A net that was trained before and goes on has nothing to lose.
-local function knows_already(run, course)
-  local classes = run.classes
-  return classes and course.last < 0.2 * math.log(classes)
-end
-
 return function(run, findings, o)
   local course = course_of(run)
-  if not course or course.fell or knows_already(run, course) then return nil end
+  if not course or course.is_well then return nil end
   local rate = run.record.rates[1]
   local rises = course.last > 1.2 * course.first
   local found = {

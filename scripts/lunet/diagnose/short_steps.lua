@@ -22,7 +22,7 @@ end
 return function(run)
   local course = course_of(run)
   local most = longest(run)
-  if not most or most >= least or course and course.fell then return nil end
+  if not most or most >= least or course and course.is_well then return nil end
   local rate = run.record.rates[1]
   return {
     what = "the weights hardly move, though there are gradients",
