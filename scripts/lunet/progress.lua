@@ -4,6 +4,7 @@
 
 local colour = require "lunet.colour"
 local core = require "lunet_core"
+local loss_text = require "lunet.loss_text"
 local sparkline = require "lunet.sparkline"
 
 local progress = {}
@@ -84,7 +85,8 @@ progress.__close = progress.finish
 
 -- What is known of an epoch, as the line has it.
 function progress:numbers(now)
-  local text = ("%d/%d loss %.3f"):format(now.epoch, self.epochs, now.loss)
+  local text = ("%d/%d loss %s"):format(now.epoch, self.epochs,
+                                        loss_text(now.loss, "%.3f"))
   if now.accuracy then
     text = ("%s acc %.1f%%"):format(text, 100 * now.accuracy)
   end
@@ -97,7 +99,7 @@ end
 -- ---- lines, one below the other --------------------------------------------
 
 local function plain_text(now)
-  local text = ("loss %.4f"):format(now.loss)
+  local text = "loss " .. loss_text(now.loss, "%.4f")
   if now.accuracy then
     text = ("%s  accuracy %.2f %%"):format(text, 100 * now.accuracy)
   end

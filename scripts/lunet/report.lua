@@ -53,7 +53,7 @@ local function findings_of(run)
 end
 
 local function data_of(run)
-  local network, input = require "lunet.report.network"(run.net)
+  local network, input = require "lunet.report.network"(run)
   return {
     summary = tostring(run),
     facts = require "lunet.report.facts"(run),

@@ -6,6 +6,7 @@
 
 local core = require "lunet_core"
 local count_right = require "lunet.count_right"
+local loss_text = require "lunet.loss_text"
 local progress = require "lunet.progress"
 local record = require "lunet.record"
 
@@ -121,12 +122,21 @@ end
 function run:close() self.bar:finish() end
 run.__close = run.close
 
+-- Are all sizes of the net known? Where it was not built, the training data
+-- tell them.
+function run:knows_sizes()
+  if self.net:core_net():shape(0) then return true end
+  if not self.train or self.net:n_inputs() > 1 then return false end
+  self.net:infer_shapes(self.train:item_shape())
+  return true
+end
+
 -- "run of 5 epochs: loss 0.012, accuracy 99.0 %, validation 97.2 %"
 function run:__tostring()
   local n = self.epochs
   local text = ("run of %d epoch%s"):format(n, n == 1 and "" or "s")
   if n == 0 then return text end
-  text = ("%s: loss %.3f"):format(text, self.loss[n])
+  text = ("%s: loss %s"):format(text, loss_text(self.loss[n], "%.3f"))
   for _, name in ipairs { "accuracy", "validation" } do
     if self[name][n] then
       text = ("%s, %s %.1f %%"):format(text, name, 100 * self[name][n])

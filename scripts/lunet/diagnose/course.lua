@@ -14,8 +14,8 @@ local function is_low(loss, classes)
   return classes ~= nil and loss < 0.2 * math.log(classes)
 end
 
--- { first, last, steps, is_well = the last is below nine tenths of the first, or
--- low }; nil where there were too few steps to tell, or a loss is no number.
+-- { first, last, steps, is_well = the last is below nine tenths of the first,
+-- or low }; nil where there were too few steps to tell, or a loss is no number.
 return function(run)
   local losses = run.record.losses
   local n = #losses

@@ -100,7 +100,8 @@ local function find(run)
 end
 
 return function(run)
-  if not run.train or #run.train == 0 or run.net:n_inputs() > 1 then
+  local has_samples = run.train and #run.train > 0
+  if not has_samples or run.net:n_inputs() > 1 or not run:knows_sizes() then
     return nil
   end
   local list, numbers = find(run), {}

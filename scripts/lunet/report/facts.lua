@@ -2,6 +2,7 @@
 -- versions, sizes.
 
 local core = require "lunet_core"
+local loss_text = require "lunet.loss_text"
 
 local function add(list, name, value)
   if value ~= nil then list[#list + 1] = { name, tostring(value) } end
@@ -51,7 +52,8 @@ end
 -- A list of { name, text }.
 return function(run)
   local list, n = {}, run.epochs
-  add(list, "loss at the end", n > 0 and ("%.4f"):format(run.loss[n]) or nil)
+  add(list, "loss at the end", n > 0 and loss_text(run.loss[n], "%.4f") or
+                             nil)
   add(list, "training accuracy", percent(run.accuracy[n]))
   add(list, "validation accuracy", percent(run.validation[n]))
   add(list, "epochs", n)

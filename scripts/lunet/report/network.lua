@@ -5,11 +5,10 @@ local summary = require "lunet.summary"
 -- { name, word, shape, parameters, multiply_adds, inputs }: inputs are the
 -- places of the rows that it reads, 0 is the net's input. And the shape of
 -- that.
-return function(net)
-  local core_net, builder = net:core_net()
-  local input = core_net:shape(0)
-  if not input then return {}, "" end
-  local rows = summary.rows(net)
+return function(run)
+  if not run:knows_sizes() then return {}, "" end
+  local core_net, builder = run.net:core_net()
+  local input, rows = core_net:shape(0), summary.rows(run.net)
   local row_of, list = {}, {}
   for i, node in ipairs(builder.nodes) do
     for k = 0, node.n_outputs - 1 do row_of[node.value + k] = i end

@@ -35,8 +35,8 @@ const sum = list => list.reduce((a, b) => a + b, 0);
 function short(v) {
   if (!known(v)) return "not finite";
   const size = Math.abs(v);
-  return size !== 0 && (size < 1e-3 || size >= 1e6) ? v.toExponential(1)
-                                                    : +v.toPrecision(4) + "";
+  const isPlain = size === 0 || (size >= 1e-4 && size < 1e6);
+  return isPlain ? +v.toPrecision(4) + "" : v.toExponential(1).replace(".0", "");
 }
 
 // ---- words and findings -----------------------------------------------------
@@ -95,7 +95,8 @@ function axes(lines, options) {
   const toY = v => log ? Math.log10(v) : v;
   const points = lines.flatMap(l => l.points).filter(p => usable(p[1]));
   if (!points.length) return null;
-  const ys = points.map(p => toY(p[1])), xs = points.map(p => p[0]);
+  const ys = points.map(p => toY(p[1]));
+  const xs = lines.flatMap(l => l.points.map(p => p[0]));
   let low = Math.min(options.low ?? Infinity, ...ys);
   let high = Math.max(options.high ?? -Infinity, ...ys);
   if (low === high) { low -= 0.5; high += 0.5; }
@@ -294,11 +295,14 @@ function rangeText(spread) {
 
 const layerRows = [];
 
+// A long name may go on in the next line behind its dots.
+const breakable = name => name.replace(/\./g, ".\u200b");
+
 function addLayerRow(name, i) {
   const l = data.layers;
   const ratio = element("small");
   const line = element("div", { className: "layer" },
-    element("div", {}, element("b", {}, name), ratio));
+    element("div", {}, element("b", {}, breakable(name)), ratio));
   const row = { name, ratio, parts: [] };
   for (const [kind, word] of [["weights", "weights"], ["grads", "gradients"]]) {
     const spreads = l.snapshots.map(s => s[kind][i]);
@@ -336,7 +340,7 @@ function showLayers(moment) {
     }
     const [w, g] = row.parts.map(p => p.spreads[moment]);
     row.ratio.textContent = w && g && w.norm && known(g.norm) ?
-      `|gradient| / |weight| ${(g.norm / w.norm).toExponential(1)}` : "";
+      `|gradient| / |weight| ${short(+(g.norm / w.norm).toPrecision(2))}` : "";
   }
 }
 
@@ -515,6 +519,7 @@ function addMatrix() {
     "the images behind it.";
   at("matrix").append(element("tr", {}, element("td"),
     ...c.classes.map(name => element("th", { scope: "col" }, name))));
+  if (c.classes.length > 20) at("matrix").classList.add("small");
   const buttons = c.classes.map(() => []);
   c.classes.forEach((name, i) => {
     const line = element("tr", {}, element("th", { scope: "row" }, name));
