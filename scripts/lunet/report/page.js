@@ -52,8 +52,7 @@ function showFindings() {
   if (!data.findings) { at("findings").hidden = true; return; }
   const list = at("finding-list");
   if (!data.findings.length)
-    list.append("Nothing: the loss falls, the units live, the steps have a " +
-                "usual length.");
+    list.append("Nothing that the rules of lunet.diagnose know of.");
   for (const f of data.findings) {
     const rows = element("dl", {});
     for (const part of ["numbers", "rule", "try"])
@@ -86,6 +85,7 @@ function logTicks(low, high) {
   return list;
 }
 
+// A chart in pixels; its width is that of its place.
 const box = { width: 500, height: 270, left: 58, right: 12, top: 8, bottom: 36 };
 
 // The axes of these numbers: { x, y, usable }, functions to places on the chart.
@@ -120,7 +120,7 @@ function drawAxes(svg, axis, options) {
     svg.append(drawn("text", { x: box.left - 6, y: y + 4, "text-anchor": "end" },
                      short(value) + (options.unit || "")));
   }
-  for (const v of linearTicks(axis.first, axis.last, 6))
+  for (const v of linearTicks(axis.first, axis.last, box.width / 80))
     if (Number.isInteger(v))
       svg.append(drawn("text", { x: axis.x(v), y: box.height - box.bottom + 16,
                                  "text-anchor": "middle" }, v + ""));
@@ -197,6 +197,8 @@ function chart(place, title, lines, options) {
 
 function drawCurves() {
   const c = data.curves, bySteps = c.ends.length > 0 || c.steps.length > 0;
+  box.width = Math.max(240, at("curves").querySelector(".charts").clientWidth);
+  if (innerWidth > 760) box.width = (box.width - 24) / 2;
   const xName = bySteps ? "step" : "epoch";
   const line = (name, list, colour, scale = 1) => ({ name, colour,
     points: list.map((v, i) => [bySteps ? c.ends[i] : c.epochs[i],
@@ -599,6 +601,7 @@ addTime();
 addMatrix();
 addMap();
 at("log").addEventListener("change", drawCurves);
+addEventListener("resize", drawCurves);
 if (data.layers && data.layers.names.length) {
   addEventListener("resize", () => showFilters(+at("moment").value));
   matchMedia("(prefers-color-scheme: dark)")
