@@ -17,11 +17,11 @@ local function read(name)
   return text
 end
 
--- As JSON has it: no NaN and no infinity but null, and no more digits than can
--- be seen.
+-- As JSON has it: null in place of NaN and infinity, which tonumber does not
+-- read, and no more digits than can be seen.
 local function plain(v)
   if math.type(v) == "float" then
-    return v - v == 0 and tonumber(("%.5g"):format(v)) or core.null
+    return tonumber(("%.5g"):format(v)) or core.null
   end
   if type(v) ~= "table" then return v end
   local copy = {}

@@ -472,6 +472,20 @@ function TestBrowser:test_the_slider_moves_all_pictures()
     "step 135, epoch 3; before the first step; true")
 end
 
+-- A dot of the first filter at two moments, against the data.
+function TestBrowser:test_the_filters_are_those_of_the_moment()
+  lu.assertEquals(page.ask(page_of "usual", [[
+    const f = data.layers.filters;
+    return [0, f.frames.length - 1].map(moment => {
+      at("moment").value = moment;
+      at("moment").dispatchEvent(new Event("input"));
+      const dot = at("filters").getContext("2d").getImageData(2, 2, 1, 1).data;
+      return [...dot].slice(0, 3).join() ===
+             signColour(bytesOf(f.frames[moment])[0]).join();
+    }).join() + (f.frames[0] === f.frames[f.frames.length - 1]);]]),
+    "true,truefalse")
+end
+
 -- Its keys are the browser's own: it is a range, with a label and a text.
 function TestBrowser:test_the_slider_is_for_all()
   lu.assertEquals(page.ask(page_of "usual", [[

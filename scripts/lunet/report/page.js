@@ -36,7 +36,8 @@ function short(v) {
   if (!known(v)) return "not finite";
   const size = Math.abs(v);
   const isPlain = size === 0 || (size >= 1e-4 && size < 1e6);
-  return isPlain ? +v.toPrecision(4) + "" : v.toExponential(1).replace(".0", "");
+  return isPlain ? +v.toPrecision(4) + ""
+                 : v.toExponential(1).replace(".0", "");
 }
 
 // ---- words and findings -----------------------------------------------------
@@ -69,7 +70,8 @@ function linearTicks(low, high, most) {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map(f => f * power).find(s => s >= rough * 0.999);
   const list = [];
-  for (let k = Math.ceil(low / step - 1e-9); k * step <= high + step * 1e-9; k++)
+  const last = Math.floor(high / step + 1e-9);
+  for (let k = Math.ceil(low / step - 1e-9); k <= last; k++)
     list.push(k * step);
   return list;
 }
@@ -86,9 +88,10 @@ function logTicks(low, high) {
 }
 
 // A chart in pixels; its width is that of its place.
-const box = { width: 500, height: 270, left: 58, right: 12, top: 8, bottom: 36 };
+const box = { width: 500, height: 270, left: 58, right: 12, top: 8,
+              bottom: 36 };
 
-// The axes of these numbers: { x, y, usable }, functions to places on the chart.
+// The axes of these numbers: x and y give places on the chart.
 function axes(lines, options) {
   const log = options.log;
   const usable = v => known(v) && (!log || v > 0);
@@ -107,7 +110,8 @@ function axes(lines, options) {
   const clamp = v => Math.max(low, Math.min(high, v));
   return { low, high, first, last, usable,
     x: v => box.left + (v - first) / (last - first) * wide,
-    y: v => box.height - box.bottom - (clamp(toY(v)) - low) / (high - low) * tall };
+    y: v => box.height - box.bottom -
+            (clamp(toY(v)) - low) / (high - low) * tall };
 }
 
 function drawAxes(svg, axis, options) {
@@ -117,7 +121,8 @@ function drawAxes(svg, axis, options) {
     const value = options.log ? 10 ** v : v, y = axis.y(value);
     svg.append(drawn("line", { class: "grid", x1: box.left, y1: y, y2: y,
                                x2: box.width - box.right }));
-    svg.append(drawn("text", { x: box.left - 6, y: y + 4, "text-anchor": "end" },
+    svg.append(drawn("text", { x: box.left - 6, y: y + 4,
+                               "text-anchor": "end" },
                      short(value) + (options.unit || "")));
   }
   for (const v of linearTicks(axis.first, axis.last, box.width / 80))
@@ -209,7 +214,8 @@ function drawCurves() {
     { log: at("log").checked, xName });
   chart(at("accuracy"), "accuracy", [
     line("training", c.accuracy, 0, 100),
-    line("validation", c.validation, 1, 100)], { high: 100, unit: " %", xName });
+    line("validation", c.validation, 1, 100)],
+    { high: 100, unit: " %", xName });
   chart(at("ratios"), "length of a step: |change| / |weight|, usually 0.001",
     c.ratios.map((r, i) => ({ name: r.name, points: r.points, colour: i })),
     { log: true, xName: "step", first: 1, noEnd: true });
@@ -312,8 +318,8 @@ function addLayerRow(name, i) {
                    band: element("canvas", { role: "img" }),
                    bars: element("canvas", { role: "img" }),
                    text: element("small") };
-    line.append(element("div", {}, element("small", { className: "kind" }, word),
-                        part.band),
+    const title = element("small", { className: "kind" }, word);
+    line.append(element("div", {}, title, part.band),
                 element("div", {}, part.bars, part.text));
     row.parts.push(part);
   }
@@ -365,8 +371,8 @@ function showFilters(moment) {
   const bytes = bytesOf(f.frames[moment]), gap = 8;
   const scale = Math.max(2, Math.min(16, Math.floor(56 / f.width)));
   const wide = f.width * scale + gap, tall = f.height * scale + gap;
-  const room = Math.max(1, Math.floor(canvas.parentNode.clientWidth / wide) - 1);
-  const columns = Math.min(f.count, 16, room);
+  const room = Math.floor(canvas.parentNode.clientWidth / wide) - 1;
+  const columns = Math.min(f.count, 16, Math.max(1, room));
   canvas.width = columns * wide;
   canvas.height = Math.ceil(f.count / columns) * tall;
   const pen = canvas.getContext("2d");
@@ -472,7 +478,8 @@ function showCell(row, column, button) {
   const label = `${c.classes[row]} seen as ${c.classes[column]}`;
   const some = places.length && places.length < n ?
     `, the first ${places.length}` : n && !places.length ? ", no images" : "";
-  at("cell-name").textContent = `${label}: ${n} of ${sum(c.counts[row])}${some}`;
+  at("cell-name").textContent =
+    `${label}: ${n} of ${sum(c.counts[row])}${some}`;
   at("cell").replaceChildren(...places.map(p => image(p, label)));
 }
 
@@ -548,8 +555,9 @@ function drawWays(all) {
   all.forEach((row, i) => {
     for (const from of new Set(row.inputs)) {
       const bow = i - from === 1 ? 0 : Math.min(60, 16 + 5 * (i - from));
-      svg.append(drawn("path", { d: `M ${x} ${y(from)} C ${x - bow} ` +
-        `${y(from) + high / 2}, ${x - bow} ${y(i) - high / 2}, ${x} ${y(i)}` }));
+      const bend = x - bow;
+      svg.append(drawn("path", { d: `M ${x} ${y(from)} C ${bend} ` +
+        `${y(from) + high / 2}, ${bend} ${y(i) - high / 2}, ${x} ${y(i)}` }));
     }
     svg.append(drawn("circle", { cx: x, cy: y(i), r: 4 }));
   });
