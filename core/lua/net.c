@@ -89,6 +89,12 @@ static int requires_grad(lua_State *L) {
   return 0;
 }
 
+/* net:retain_graph(on) */
+static int retain_graph(lua_State *L) {
+  ln_net_retain_graph(self(L), lua_toboolean(L, 2));
+  return 0;
+}
+
 /* ---- shapes -------------------------------------------------------------- */
 
 /* net:build{ shape, ... }, with the batch */
@@ -382,6 +388,7 @@ void ln_lua_open_net(lua_State *L) {
     { "add_layer", add_layer },
     { "set_outputs", set_outputs },
     { "requires_grad", requires_grad },
+    { "retain_graph", retain_graph },
     { "build", build },
     { "shape", shape },
     { "node_info", node_info },
