@@ -3,7 +3,8 @@
 -- to try; a healthy run has none. docs/student/watching.md explains the rules.
 --
 -- The rules are the files of the folder diagnose/, a function each:
--- rule(run, findings, o) -> a finding or nil; findings: those before it.
+-- rule(run, findings, o) -> a finding or nil; findings: those before it. One
+-- that could not look, as it needs samples and has none, returns nil, true.
 
 local colour = require "lunet.colour"
 local core = require "lunet_core"
@@ -72,12 +73,12 @@ return function(run, given)
                                 findings_class)
   for _, name in ipairs(rules) do
     local rule = require("lunet.diagnose." .. name)
-    local found = rule(run, findings, o)
+    local found, could_not_look = rule(run, findings, o)
     if found then
       found.name = name
       findings[#findings + 1] = found
     end
-    findings.rules = findings.rules + 1
+    if not could_not_look then findings.rules = findings.rules + 1 end
   end
   return findings
 end

@@ -155,4 +155,7 @@ function record:end_of_epoch(epoch, rate)
   self:remember()
 end
 
+-- After the last step.
+function record:close() self.before = nil end
+
 return record

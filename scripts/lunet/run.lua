@@ -118,17 +118,44 @@ function run:end_epoch()
   self:begin_epoch()
 end
 
--- Leaves the line of progress: at the end of a block where the run is <close>.
-function run:close() self.bar:finish() end
+-- Leaves the line of progress, and what is only kept for the next step: at the
+-- end of a block where the run is <close>.
+function run:close()
+  self.bar:finish()
+  if self.record then self.record:close() end
+end
 run.__close = run.close
+
+-- Can the net read the samples of a dataset as they are, and the loss (where it
+-- is given) their labels? A loop of one's own may change them first. True; or
+-- false, and why not.
+function run:reads(dataset, loss_fn)
+  if not dataset or #dataset == 0 then return false, "there are no samples" end
+  if self.net:n_inputs() > 1 then return false, "the net has several inputs" end
+  local one = dataset:take(1)
+  local fine, why = pcall(function()
+    local scores = self.net:predict(one.x)
+    if loss_fn then loss_fn:forward(scores, one.labels) end
+  end)
+  if fine then return true end
+  if why:find "interrupted!" then error(why, 0) end
+  return false, (why:gsub("^[^\n]-:%d+: ", ""))
+end
 
 -- Are all sizes of the net known? Where it was not built, the training data
 -- tell them.
 function run:knows_sizes()
   if self.net:core_net():shape(0) then return true end
-  if not self.train or self.net:n_inputs() > 1 then return false end
+  if not self:reads(self.train) then return false end
   self.net:infer_shapes(self.train:item_shape())
   return true
+end
+
+-- For completion.
+function run.__names()
+  return { "loss", "accuracy", "validation", "validation_loss", "epochs",
+           "seconds", "net", "train", "options", "record", "seed", "classes",
+           "step", "end_epoch", "close" }
 end
 
 -- "run of 5 epochs: loss 0.012, accuracy 99.0 %, validation 97.2 %"

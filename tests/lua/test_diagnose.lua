@@ -245,6 +245,18 @@ function TestManners:test_leaves_the_net_as_it_was()
   end
 end
 
+-- Rules that need samples do not look where the net cannot read them.
+function TestManners:test_samples_that_the_net_does_not_read()
+  local net = nn.sequential { nn.linear { in_features = 64,
+                                          out_features = 10 }, nn.relu {} }
+  local run = lunet.watch(net, { train = train, loss = nn.cross_entropy {},
+                                 progress = false })
+  for i = 1, 30 do run:step(3 - i / 10) end
+  run:end_epoch()
+  local findings = lunet.diagnose(run, { one_batch = true })
+  lu.assertEquals(findings.rules, 9)
+end
+
 function TestManners:test_one_batch_may_be_left_out()
   local found, names = findings_of(trained { train = with_labels_shuffled() },
                                    { one_batch = false })

@@ -96,6 +96,19 @@ function makers.ill()
   return trained(net, { validate = test })
 end
 
+-- A loop that shapes the samples of its dataset before the net sees them.
+function makers.own_shape()
+  local net = nn.sequential { nn.linear { in_features = 64,
+                                          out_features = 10 } }
+  local run = lunet.watch(net, { train = train, loss = nn.cross_entropy {},
+                                 progress = false })
+  for x, labels in train:batches { size = 500 } do
+    run:step(2.3, net:forward(x:view { x:shape()[1], 64 }), labels)
+  end
+  run:end_epoch()
+  return run
+end
+
 -- Everything at its largest: many layers, snapshots, classes, large colour
 -- images.
 function makers.large()
@@ -381,6 +394,13 @@ function TestData:test_findings()
   lu.assertStrContains(data_of(page_of "ill").findings[1].what, "dead")
   lu.assertStrContains(data_of(page_of "not_finite").findings[1].what,
                        "from step 3 on")
+end
+
+-- What could not be done is told.
+function TestData:test_samples_that_the_net_does_not_read()
+  local d = data_of(page_of "own_shape")
+  lu.assertStrMatches(d.confusion.problem, "layer 1 .*but x is %(1,1,8,8%).*")
+  lu.assertEquals(#d.curves.loss, 1)
 end
 
 -- JSON has no NaN: null.

@@ -100,10 +100,7 @@ local function find(run)
 end
 
 return function(run)
-  local has_samples = run.train and #run.train > 0
-  if not has_samples or run.net:n_inputs() > 1 or not run:knows_sizes() then
-    return nil
-  end
+  if not run:reads(run.train) or not run:knows_sizes() then return nil, true end
   local list, numbers = find(run), {}
   if #list == 0 then return nil end
   for i, row in ipairs(list) do

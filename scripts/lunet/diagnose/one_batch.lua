@@ -60,9 +60,8 @@ return function(run, findings, o)
   local wanted = o.one_batch
   if wanted == nil then wanted = has(findings, "flat_loss") end
   local loss_fn, train = run.options.loss, run.train
-  if not wanted or not loss_fn or not train or run.net:n_inputs() > 1 then
-    return nil
-  end
+  if not wanted then return nil end
+  if not loss_fn or not run:reads(train, loss_fn) then return nil, true end
   local part = train:take(math.min(#train, samples))
   local first, last, count = with_net_kept(run.net, function()
     return learn(run.net, loss_fn, part.x, part.labels)

@@ -119,11 +119,13 @@ end
 -- ---- both -----------------------------------------------------------------
 
 -- Of the validation data, or where there are none of the training data; nil
--- where the net does not classify.
+-- where the net does not classify; { problem } where it cannot read them.
 return function(run)
   local dataset = run.options.validate or run.train
   local n = dataset and run.classes and #dataset.classes or 0
-  if n < 2 or n > most_classes or run.net:n_inputs() > 1 then return nil end
+  if n < 2 or n > most_classes then return nil end
+  local reads, why = run:reads(dataset)
+  if not reads then return { problem = why } end
   if #dataset > most_samples then dataset = dataset:take(most_samples) end
   local seen, right = classify(run.net, dataset)
   local counts, cells

@@ -520,6 +520,11 @@ function worstCell(counts) {
 function addMatrix() {
   const c = data.confusion;
   if (!c) { at("confusion").hidden = true; return; }
+  if (c.problem) {
+    at("confusion-hint").textContent = "There is none, as the net does not " +
+      `read the samples of the dataset as they are: ${c.problem}`;
+    return;
+  }
   imageBytes = c.images ? bytesOf(c.images.data) : [];
   const right = sum(c.counts.map((row, i) => row[i]));
   at("confusion-hint").textContent = `${c.samples} ${c.of} samples, ` +
