@@ -336,6 +336,21 @@ function TestData:test_confusion()
   lu.assertEquals(c.of, "validation")
 end
 
+-- Where there is room for few images, those of the fullest wrong cell are in.
+function TestData:test_the_fullest_wrong_cell_has_an_image()
+  local c = data_of(page_of "large").confusion
+  local most, fullest = 0, nil
+  for i, row in ipairs(c.counts) do
+    for k, n in ipairs(row) do
+      if i ~= k and n > most then
+        most, fullest = n, ("%d,%d"):format(i - 1, k - 1)
+      end
+    end
+  end
+  lu.assertTrue(#c.images.numbers < c.samples)
+  lu.assertNotNil(c.images.cells[fullest])
+end
+
 -- The first image of a cell, byte by byte.
 function TestData:test_images_behind_a_cell()
   local m = data_of(page_of "usual").confusion.images

@@ -39,7 +39,8 @@ local function tally(seen, right, n)
     counts[a][b] = counts[a][b] + 1
     local key, most = (a - 1) .. "," .. (b - 1), a == b and most_right or
                                                  most_wrong
-    cells[key] = cells[key] or { wrong = a ~= b }
+    cells[key] = cells[key] or { wrong = a ~= b, count = 0 }
+    cells[key].count = cells[key].count + 1
     if #cells[key] < most then table.insert(cells[key], i) end
   end
   return counts, cells
@@ -80,16 +81,30 @@ local function to_bytes(lists)
   return bytes
 end
 
--- Wrong cells first: there may be more images than room.
+-- Wrong cells first, the fullest of them before the others.
 local function ordered(cells)
   local keys = {}
   for key in pairs(cells) do keys[#keys + 1] = key end
   table.sort(keys, function(a, b)
-    local x, y = cells[a].wrong, cells[b].wrong
-    if x ~= y then return x end
+    local x, y = cells[a], cells[b]
+    if x.wrong ~= y.wrong then return x.wrong end
+    if x.count ~= y.count then return x.count > y.count end
     return a < b
   end)
   return keys
+end
+
+-- The samples to be shown, { key, number } each, as many as there is room for:
+-- one of each cell, then another of each, and so on.
+local function chosen(cells, room)
+  local list, keys = {}, ordered(cells)
+  for round = 1, most_wrong do
+    for _, key in ipairs(keys) do
+      local number = cells[key][round]
+      if number and #list < room then list[#list + 1] = { key, number } end
+    end
+  end
+  return list
 end
 
 -- { width, height, channels, data, numbers = which samples they are, cells = {
@@ -101,16 +116,11 @@ local function images(dataset, cells)
   local height, width = math.ceil(shape[2] / step), math.ceil(shape[3] / step)
   local room = math.min(most_images, most_bytes // (shape[1] * height * width))
   local lists, numbers, places = {}, {}, {}
-  for _, key in ipairs(ordered(cells)) do
-    local list = {}
-    for _, i in ipairs(cells[key]) do
-      if #lists < room then
-        lists[#lists + 1] = pixels(dataset:get(i), step)
-        numbers[#lists] = i
-        list[#list + 1] = #lists - 1
-      end
-    end
-    if #list > 0 then places[key] = list end
+  for k, choice in ipairs(chosen(cells, room)) do
+    local key, number = table.unpack(choice)
+    lists[k], numbers[k] = pixels(dataset:get(number), step), number
+    places[key] = places[key] or {}
+    table.insert(places[key], k - 1)
   end
   return { width = width, height = height, channels = shape[1],
            data = base64(to_bytes(lists)), numbers = numbers, cells = places }

@@ -491,8 +491,8 @@ function matrixCell(c, row, column, buttons) {
   const button = element("button", { type: "button", tabIndex: -1,
     "aria-label": `${c.classes[row]} seen as ${c.classes[column]}: ${n}` },
     n ? n + "" : "");
-  const part = row === column ? 0.15 + 0.5 * n / all
-                              : 0.2 + 0.6 * Math.min(1, 4 * n / all);
+  const part = row === column ? 0.15 + 0.4 * n / all
+                              : 0.2 + 0.35 * Math.min(1, 4 * n / all);
   const name = row === column ? "--c0" : "--c1";
   if (n) button.style.background =
     `color-mix(in srgb, var(${name}) ${Math.round(100 * part)}%, var(--paper))`;
