@@ -72,7 +72,9 @@ local function fill(page, parts)
   end))
 end
 
--- Writes the page and returns its path.
+-- report(run, "run.html"): writes the page about a run, as lunet.fit or
+-- lunet.watch gave it, and returns its path. An older file of that name is
+-- replaced once the new one is whole.
 return function(run, path)
   check(run, path)
   -- no "<" in the data: "</script>" in a name must not end the script
