@@ -579,4 +579,6 @@ function TestBrowser:test_play()
     at("play").click();]]), "step 135, epoch 3; before the first step; true")
 end
 
-os.exit(lu.LuaUnit.run())
+local failed = lu.LuaUnit.run()
+if folder then shell.remove(folder) end
+os.exit(failed)
