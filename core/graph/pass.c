@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/threads.h"
 #include "host/activity.h"
+#include "lunet/kernels/vector.h"
 #include "tensor/tensor.h"
 
 #define GRAIN 16384 /* floats added by one task */
@@ -308,7 +309,10 @@ static ln_status call_layer(const ln_pass_run *run, int64_t node,
 /* ---- gradients that meet ---- */
 
 static void add_into(float *to, const float *from, int64_t n) {
-  for (int64_t k = 0; k < n; k++) to[k] += from[k];
+  int64_t k = 0;
+  for (; k + LN_VECTOR <= n; k += LN_VECTOR)
+    ln_store(to + k, ln_load(to + k) + ln_load(from + k));
+  for (; k < n; k++) to[k] += from[k];
 }
 
 static void add_extra(const ln_pass_run *run, int64_t node, const slice *s) {
