@@ -23,7 +23,8 @@ for _, name in ipairs {
 end
 
 local parts = { "nn", "optim", "data", "plugins", "fit", "accuracy", "picture",
-                "show", "zoo", "vanishing_gradient", "shift_test", "help" }
+                "show", "zoo", "vanishing_gradient", "shift_test", "help",
+                "watch", "diagnose", "report" }
 
 local function is_part(name)
   for _, part in ipairs(parts) do

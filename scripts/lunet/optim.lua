@@ -144,8 +144,8 @@ end
 local function new(word, parameters, given)
   local values, grads = split("optim." .. word, parameters)
   local rule = core.optimizer(word, values, grads, given or {})
-  return setmetatable({ word = word, parameters = parameters, rule = rule },
-                      meta)
+  return setmetatable({ word = word, parameters = parameters, rule = rule,
+                        given = given or {} }, meta)
 end
 
 local optim = { schedule = require "lunet.schedule" }
