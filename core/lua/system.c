@@ -1,11 +1,12 @@
 /* system.c - what the Lua half needs of the system beyond Lua's own library:
  * a clock, the names in a folder, where the program lies, and whether a
- * terminal listens. */
+ * terminal listens, of what size. */
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,6 +33,17 @@ static int program(lua_State *L) {
   if (n < 0) return 0;
   lua_pushlstring(L, path, (size_t)n);
   return 1;
+}
+
+/* core.terminal_size() -> columns and rows of the terminal that standard
+ * output goes to; 80 and 24 where there is none, or it does not say. */
+static int terminal_size(lua_State *L) {
+  struct winsize size;
+  const bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 &&
+                     size.ws_col > 0 && size.ws_row > 0;
+  lua_pushinteger(L, known ? size.ws_col : 80);
+  lua_pushinteger(L, known ? size.ws_row : 24);
+  return 2;
 }
 
 static void close_folder(void *folder) {
@@ -90,6 +102,7 @@ static int list_folder(lua_State *L) {
 void ln_lua_open_system(lua_State *L) {
   static const luaL_Reg functions[] = { { "clock", read_clock },
                                         { "is_terminal", is_terminal },
+                                        { "terminal_size", terminal_size },
                                         { "program", program },
                                         { "list_folder", list_folder },
                                         { NULL, NULL } };

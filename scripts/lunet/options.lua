@@ -27,6 +27,9 @@ local kinds = {
   ["a function"] = function(v) return type(v) == "function" end,
   ["a list"] = function(v) return type(v) == "table" end,
   ["a tensor"] = function(v) return answers(v, "shape", "tolist") end,
+  ["a tensor or a list of numbers"] = function(v)
+    return type(v) == "table" or answers(v, "shape", "tolist")
+  end,
   ["a tensor or a list of tensors"] = function(v)
     return type(v) == "table" or answers(v, "shape", "tolist")
   end,
@@ -125,6 +128,8 @@ function options.argument(where, name, value, kind, example)
   end
   return value
 end
+
+options.shown = shown
 
 function options.is(kind, value) return kinds[kind](value) end
 

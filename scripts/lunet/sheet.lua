@@ -42,14 +42,16 @@ local function list_of(images)
 end
 
 -- sheet{ images = batch or list [, captions = {…}, title =, columns =,
--- zoom =] }: a picture (3,H,W).
-return function(given)
+-- zoom =] }
+return function(given, page)
   local o = options.check("picture.sheet", given, rules)
   local list = {}
   for i, image in ipairs(list_of(o.images)) do
     list[i] = { rows = rows_of(image), caption = o.captions[i] or "" }
   end
   local first = list[1] and list[1].rows or {}
-  o.zoom = o.zoom or tiles.zoom(#first, #(first[1] or {}), 80)
-  return tiles.draw(list, o):tensor()
+  local wanted = #list == 1 and page.single or page.tile
+  o.zoom = o.zoom and not page.columns and o.zoom or
+           tiles.zoom(#first, #(first[1] or {}), wanted, page)
+  return (tiles.draw(list, o, page))
 end
