@@ -20,6 +20,7 @@ local function answers(value, ...)
 end
 
 local kinds = {
+  ["any"] = function() return true end,
   ["a number"] = function(v) return type(v) == "number" and v == v end,
   ["a whole number"] = function(v) return math.type(v) == "integer" end,
   ["true or false"] = function(v) return type(v) == "boolean" end,

@@ -6,7 +6,7 @@ local paper = require "lunet.paper"
 local picture = {}
 
 for _, word in ipairs { "curves", "sheet", "filters", "confusion",
-                        "histogram" } do
+                        "histogram", "scatter" } do
   local draw = require("lunet." .. word)
   picture[word] = function(given) return draw(given, paper.dots):tensor() end
 end

@@ -10,7 +10,8 @@
 --   what a function of lunet.viz gave   its picture
 --   the options of a picture            { lines = … } curves, { images = … } a
 --            sheet, { weight = … } filters, { counts = … } a confusion matrix,
---            { values = … } a histogram; see lunet.picture
+--            { values = … } a histogram, { points = … } points of a plane; see
+--            docs/student/see.md
 -- Images above 1 are scaled so that the largest value is white. How it draws
 -- without a file: terminal/kind.lua.
 
@@ -21,7 +22,7 @@ local paper = require "lunet.paper"
 local most_tiles = 64
 
 local words = { lines = "curves", images = "sheet", weight = "filters",
-                counts = "confusion", values = "histogram" }
+                counts = "confusion", values = "histogram", points = "scatter" }
 
 -- ---- what to draw: the word of a picture and its options -------------------
 
