@@ -64,6 +64,18 @@ local function extent(lines, axis)
   return low, high
 end
 
+-- Epochs have no halves: where every x is whole, so are the ticks.
+local function x_scale_of(lines, layout)
+  local low, high = extent(lines, "x")
+  local whole = true
+  for _, points in ipairs(lines) do
+    for _, point in ipairs(points) do
+      whole = whole and (not point or point.x % 1 == 0)
+    end
+  end
+  return chart.linear(low, high, layout.x_ticks, nil, whole and 1 or nil)
+end
+
 local function y_scale_of(lines, o, layout)
   local low, high = extent(lines, "y")
   low, high = o.y_min or low, o.y_max or high
@@ -134,9 +146,7 @@ return function(given, page)
     line = options.check("picture.curves, line " .. i, line, line_rules)
     lines[i] = points_of(line, least)
   end
-  local low, high = extent(lines, "x")
-  local x = chart.linear(low, high, layout.x_ticks, nil,
-                         high - low >= layout.x_ticks and 1 or nil)
+  local x = x_scale_of(lines, layout)
   local y = y_scale_of(lines, o, layout)
   local picture = chart.draw(x, y, page, o)
   for i, points in ipairs(lines) do
