@@ -36,14 +36,16 @@ static int program(lua_State *L) {
 }
 
 /* core.terminal_size() -> columns and rows of the terminal that standard
- * output goes to; 80 and 24 where there is none, or it does not say. */
+ * output goes to; 80 and 24 where there is none, or it does not say. And how
+ * many pixels wide it is, 0: it does not say. */
 static int terminal_size(lua_State *L) {
   struct winsize size;
   const bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 &&
                      size.ws_col > 0 && size.ws_row > 0;
   lua_pushinteger(L, known ? size.ws_col : 80);
   lua_pushinteger(L, known ? size.ws_row : 24);
-  return 2;
+  lua_pushinteger(L, known ? size.ws_xpixel : 0);
+  return 3;
 }
 
 static void close_folder(void *folder) {

@@ -50,21 +50,32 @@ local function colour_of(bright, seen)
   return { 0.45 + 0.55 * bright, 0.55 * bright, 0.55 * bright }
 end
 
+-- The same without colours; what is not seen keeps its brightness.
+local function mark_of(bright, seen)
+  if not seen then return false end
+  if not bright then return "o" end
+  return bright < 0.5 and "x" or "X"
+end
+
+-- The picture, and its marks.
 local function drawing(plane, first, last)
   local rows, columns = #plane, #plane[1]
   local top, left = math.min(1, first[1]), math.min(1, first[2])
   local bottom, right = math.max(rows, last[1]), math.max(columns, last[2])
-  local planes = { {}, {}, {} }
+  local planes, marks = { {}, {}, {} }, {}
   for i = top, bottom do
     for k = 1, 3 do planes[k][i - top + 1] = {} end
+    marks[i - top + 1] = {}
     for j = left, right do
       local seen = i >= first[1] and i <= last[1] and j >= first[2] and
                    j <= last[2]
-      local colour = colour_of(plane[i] and plane[i][j], seen)
+      local bright = plane[i] and plane[i][j]
+      local colour = colour_of(bright, seen)
+      marks[i - top + 1][j - left + 1] = mark_of(bright, seen)
       for k = 1, 3 do planes[k][i - top + 1][j - left + 1] = colour[k] end
     end
   end
-  return core.tensor(planes)
+  return core.tensor(planes), marks
 end
 
 -- field: { size, jump, start } of the layer; adds first, last and the picture.
@@ -77,11 +88,12 @@ return function(net, node, field, place, image)
   end
   check(core_net:shape(builder.nodes[node or #builder.nodes].value), place)
   field.first, field.last = box_of(field, place)
-  local picture = drawing(plane_of(image, shape):tolist(), field.first,
-                          field.last)
+  local picture, marks = drawing(plane_of(image, shape):tolist(), field.first,
+                                 field.last)
   local title = ("rows %d to %d, columns %d to %d"):format(
     field.first[1], field.last[1], field.first[2], field.last[2])
   local wanted = math.max(1, 240 // math.max(shape[3], shape[4]))
-  field.picture = { images = { picture }, title = title, zoom = wanted }
+  field.picture = { images = { picture }, marks = { marks }, title = title,
+                    zoom = wanted }
   return field
 end

@@ -9,6 +9,7 @@ local rules = {
   { "images", "a tensor or a list of tensors", required = true,
     example = "images = x (a batch), or a list of images (C,H,W)" },
   { "captions", "a list", default = {} },
+  { "marks", "a list", default = {} },
   { "title", "a text", default = "" },
   { "columns", "a whole number", min = 1 },
   { "zoom", "a whole number", min = 1 },
@@ -41,13 +42,15 @@ local function list_of(images)
   return list
 end
 
--- sheet{ images = batch or list [, captions = {…}, title =, columns =,
--- zoom =] }
+-- sheet{ images = batch or list [, captions = {…}, title =, columns =, zoom =,
+-- marks =] }. marks[i] are the rows of characters that stand for the dots of
+-- image i where there are no colours; false: its brightness.
 return function(given, page)
   local o = options.check("picture.sheet", given, rules)
   local list = {}
   for i, image in ipairs(list_of(o.images)) do
-    list[i] = { rows = rows_of(image), caption = o.captions[i] or "" }
+    list[i] = { rows = rows_of(image), caption = o.captions[i] or "",
+                marks = o.marks[i] }
   end
   local first = list[1] and list[1].rows or {}
   local wanted = #list == 1 and page.single or page.tile

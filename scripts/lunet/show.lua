@@ -20,6 +20,7 @@ local options = require "lunet.options"
 local paper = require "lunet.paper"
 
 local most_tiles = 64
+local usual_width = 1000 -- of a terminal, in pixels
 
 local words = { lines = "curves", images = "sheet", weight = "filters",
                 counts = "confusion", values = "histogram", points = "scatter" }
@@ -115,16 +116,27 @@ local function to_file(path, word, o)
   return path
 end
 
+-- The picture, smaller by a whole factor if it is wider than the terminal.
+local function fitted(picture, pixels)
+  local room = pixels > 0 and pixels or usual_width
+  local factor = math.ceil(picture:shape()[3] / room)
+  if factor == 1 then return picture end
+  local pool = require("lunet.nn").avg_pool2d {
+    kernel_size = factor, ceil_mode = true }
+  return pool:predict(picture:view { 1, table.unpack(picture:shape()) })[1]
+end
+
 local function to_terminal(word, o)
   local draw = require("lunet." .. word)
   local kind, depth = require "lunet.terminal.kind"(os.getenv,
                                                     core.is_terminal())
+  local columns, rows, pixels = core.terminal_size()
   if kind == "kitty" or kind == "sixel" then
-    local picture = draw(o, paper.dots):tensor()
+    local picture = fitted(draw(o, paper.dots):tensor(), pixels)
     io.stdout:write(require("lunet.terminal." .. kind).text(picture))
     return
   end
-  local picture = draw(o, paper.cells(core.terminal_size()))
+  local picture = draw(o, paper.cells(columns, rows))
   local blocks = require "lunet.terminal.blocks"
   io.stdout:write(kind == "ascii" and blocks.ascii(picture)
                   or blocks.coloured(picture, depth))

@@ -9,67 +9,41 @@
 --
 -- Source: VT330/VT340 Programmer Reference Manual, chapter 14.
 
+local palette = require "lunet.terminal.palette"
+
 local sixel = {}
 
-local most_colours = 256
-
--- The dots of a picture (3,H,W) row by row, the parts of each in 0..`levels`.
-local function dots_of(picture, levels)
-  local planes = (picture * levels + 0.5):floor():tolist()
+-- The dots of a picture (3,H,W), row by row, as colours 0xRRGGBB.
+local function dots_of(picture)
+  local planes = (picture * 255 + 0.5):floor():tolist()
   local rows = {}
   for y, red in ipairs(planes[1]) do
     local green, blue, row = planes[2][y], planes[3][y], {}
     for x = 1, #red do
-      row[x] = red[x] // 1 | 0
-      row[x] = row[x] << 16 | (green[x] // 1 | 0) << 8 | (blue[x] // 1 | 0)
+      row[x] = red[x] // 1 << 16 | green[x] // 1 << 8 | blue[x] // 1
     end
     rows[y] = row
   end
   return rows
 end
 
--- Numbers the colours from 0 in order of appearance; nil if they are too many.
-local function numbers_of(rows)
-  local numbers, list = {}, {}
-  for _, row in ipairs(rows) do
-    for _, colour in ipairs(row) do
-      if not numbers[colour] then
-        if #list == most_colours then return nil end
-        numbers[colour] = #list
-        list[#list + 1] = colour
-      end
-    end
-  end
-  return numbers, list
-end
-
--- The finest steps of red, green and blue that need no more than 256 colours.
-local function reduced(picture)
-  for _, levels in ipairs { 100, 50, 25, 15, 10, 7, 5 } do
-    local rows = dots_of(picture, levels)
-    local numbers, list = numbers_of(rows)
-    if numbers then return rows, numbers, list, levels end
-  end
-end
-
-local function declarations(list, levels)
+local function declarations(list)
   local parts = {}
-  for number, colour in ipairs(list) do
-    local function percent(shift)
-      return math.floor((colour >> shift & 255) * 100 / levels + 0.5)
+  for i, colour in ipairs(list) do
+    local function percent(part)
+      return math.floor(part * 100 / 255 + 0.5)
     end
-    parts[number] = ("#%d;2;%d;%d;%d"):format(
-      number - 1, percent(16), percent(8), percent(0))
+    parts[i] = ("#%d;2;%d;%d;%d"):format(
+      i - 1, percent(colour[1]), percent(colour[2]), percent(colour[3]))
   end
   return table.concat(parts)
 end
 
 -- bits[colour number][x]: which of the six dots of column x have the colour.
-local function bits_of_band(rows, first, numbers)
+local function bits_of_band(rows, first)
   local bits = {}
   for bit = 0, math.min(5, #rows - first) do
-    for x, colour in ipairs(rows[first + bit]) do
-      local number = numbers[colour]
+    for x, number in ipairs(rows[first + bit]) do
       local row = bits[number] or {}
       bits[number] = row
       row[x] = (row[x] or 0) | 1 << bit
@@ -98,8 +72,8 @@ local function line_of_colour(row, width)
   return table.concat(parts)
 end
 
-local function band_text(rows, first, numbers, n_colours)
-  local bits, parts = bits_of_band(rows, first, numbers), {}
+local function band_text(rows, first, n_colours)
+  local bits, parts = bits_of_band(rows, first), {}
   for number = 0, n_colours - 1 do
     if bits[number] then
       parts[#parts + 1] = "#" .. number
@@ -111,11 +85,11 @@ end
 
 -- picture: a tensor (3,H,W) in 0..1.
 function sixel.text(picture)
-  local rows, numbers, list, levels = reduced(picture)
+  local rows, list = palette(dots_of(picture))
   local parts = { ("\27Pq\"1;1;%d;%d"):format(#rows[1], #rows),
-                  declarations(list, levels) }
+                  declarations(list) }
   for first = 1, #rows, 6 do
-    parts[#parts + 1] = band_text(rows, first, numbers, #list)
+    parts[#parts + 1] = band_text(rows, first, #list)
   end
   return table.concat(parts) .. "\27\\\n"
 end
