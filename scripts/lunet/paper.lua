@@ -16,7 +16,7 @@ paper.dots = {
   ink = 0x202020, pale = 0x606060, faint = 0xe4e4e4, rim = 0xb0b0b0,
   -- grids of images
   gap = 16, border = 20, caption = 6, rim_width = 1,
-  tile = 80, filter = 90, single = 80,
+  tile = 80, filter = 90, single = 160,
   -- the bar that explains a colour map
   bar = { width = 300, height = 18, room = 64, text = 26, least = 380 },
   -- charts

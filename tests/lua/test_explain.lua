@@ -120,7 +120,7 @@ function TestExplain:test_max_pooling()
   local x = lunet.tensor { { { { 1, 2 }, { 4, 3 } }, { { 9, 9 }, { 9, 9 } } } }
   local text = explain_output(nn.max_pool2d { kernel_size = 2 }, x, { 1, 1 })
   lu.assertStrContains(text, "1·0 + 2·0 + 4·1 + 3·0 = 4")
-  lu.assertStrContains(text, "1 other channels have no part in it")
+  lu.assertStrContains(text, "1 other channel has no part in it")
 end
 
 function TestExplain:test_linear_shows_the_largest_products()

@@ -396,8 +396,8 @@ end
 function TestShow:test_the_largest_is_white()
   local picture = saved(lunet.tensor { { 0, 5 }, { 10, 0 } })
   lu.assertEquals(grey(picture, 22, 22), 0)
-  lu.assertEquals(grey(picture, 90, 22), 128)
-  lu.assertEquals(grey(picture, 22, 90), 255)
+  lu.assertEquals(grey(picture, 120, 22), 128)
+  lu.assertEquals(grey(picture, 22, 120), 255)
 end
 
 function TestShow:test_refusals()

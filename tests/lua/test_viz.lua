@@ -4,6 +4,7 @@ package.path = "tests/?.lua;" .. package.path
 local lu = require "luaunit"
 local helpers = require "plugins.helpers"
 local lunet = require "lunet"
+local shell = require "support.shell"
 local pca = require "lunet.viz.pca"
 local rank_correlation = require "lunet.viz.rank_correlation"
 local nn, viz = lunet.nn, lunet.viz
@@ -224,6 +225,47 @@ function TestMaps:test_on_a_graph()
     draws(result)
   end
   lu.assertEquals(signature(net), before)
+end
+
+-- A rectifier is told by what it does, not by its name: a student's plugin is
+-- guided as relu is.
+local students_relu = [[
+#include <lunet/plugin.h>
+static ln_status forward(const void *self, const ln_call *c) {
+  (void)self;
+  for (int64_t i = 0; i < c->x[0]->count; i++)
+    ln_y(c, 0)[i] = ln_x(c, 0)[i] > 0 ? ln_x(c, 0)[i] : 0;
+  return LN_OK;
+}
+static ln_status backward(const void *self, const ln_call *c) {
+  (void)self;
+  for (int64_t i = 0; i < c->x[0]->count; i++)
+    ln_dx(c, 0)[i] = ln_x(c, 0)[i] > 0 ? ln_dy(c, 0)[i] : 0;
+  return LN_OK;
+}
+static const ln_layer layer = {
+  LN_LAYER, .name = "gate", .brief = "lets pass what is positive",
+  .formula = "y = max(x, 0)", .example = "nn.gate{}",
+  .forward = forward, .backward = backward,
+};
+LN_PLUGIN("gate", "1.0", &layer);
+]]
+
+function TestMaps:test_with_a_students_plugin()
+  local folder = shell.temporary_folder()
+  shell.write(folder .. "/gate.c", students_relu)
+  shell.lines("cc -shared -fPIC -Icore/include '%s/gate.c' -o '%s/gate.so'",
+              folder, folder)
+  lunet.plugins.load(folder .. "/gate.so")
+  shell.remove(folder)
+  local linear = nn.linear { in_features = 3, out_features = 1, bias = false }
+  linear.weight:copy(lunet.tensor { { 1, -1, 1 } })
+  local net = nn.sequential { nn.gate {}, nn.flatten {}, linear }
+  local x = lunet.tensor { { { { 2, 2, -2 } } } }
+  local map = viz.guided_backpropagation(net, x, { class = 0 }).gradient
+  lu.assertEquals(map:tolist(), { { { { 1, 0, 0 } } } })
+  map = viz.saliency(net, x, { class = 0 }).gradient
+  lu.assertEquals(map:tolist(), { { { { 1, -1, 0 } } } })
 end
 
 -- ---- layers ----------------------------------------------------------------

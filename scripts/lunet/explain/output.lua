@@ -228,8 +228,8 @@ local function explain_window(layer, net, info, x, y, place)
     lines[#lines + 1] = grid_text(channel, info.window)
   end
   if silent > 0 then
-    lines[#lines + 1] = ("  %d other channels have no part in it"):format(
-      silent)
+    lines[#lines + 1] = silent == 1 and "  1 other channel has no part in it"
+      or ("  %d other channels have no part in it"):format(silent)
   end
   if has_padding(channels) then
     lines[#lines + 1] = "  (0) lies outside the image"
