@@ -240,9 +240,14 @@ end
 TestConfusion = {}
 
 function TestConfusion:test_right_is_green_and_wrong_is_orange()
-  local t = picture.confusion { counts = lunet.tensor { { 4, 0 }, { 4, 0 } } }
-  lu.assertTrue(count(t, 0x2b8a3e) > 500) -- all of class 0 is right
-  lu.assertTrue(count(t, 0xd9480f) > 500) -- all of class 1 is wrong
+  local right = picture.confusion { counts = lunet.tensor {
+    { 4, 0 }, { 0, 0 } } }
+  lu.assertTrue(count(right, 0x2b8a3e) > 500)
+  lu.assertEquals(count(right, 0xd9480f), 0)
+  local wrong = picture.confusion { counts = lunet.tensor {
+    { 0, 0 }, { 4, 0 } } }
+  lu.assertTrue(count(wrong, 0xd9480f) > 500)
+  lu.assertEquals(count(wrong, 0x2b8a3e), 0)
 end
 
 function TestConfusion:test_refusals()

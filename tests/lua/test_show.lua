@@ -150,6 +150,7 @@ function TestSixel:test_a_small_picture()
   red[1]:fill(1)
   lu.assertEquals(sixel.text(red),
                   "\27Pq\"1;1;2;1#0;2;100;0;0#0@@-\27\\\n")
+  lu.assertStrContains(sixel.text(lunet.zeros { 3, 1, 60 }), "#0!60@-")
 end
 
 -- Heights around the six rows of a band; long runs; colours that are exact.
@@ -249,9 +250,11 @@ function TestBlocks:test_two_dots_a_character()
   picture:dot(0, 0, 0xff0000)
   picture:dot(0, 1, 0x0000ff)
   picture:dot(1, 1, 0x00ff00)
+  picture:dot(2, 0, 0x0000ff)
   lu.assertEquals(blocks.coloured(picture, 24),
                   "\27[38;2;255;0;0;48;2;0;0;255m▀"
-                  .. "\27[38;2;0;255;0;49m▄\27[39;49m\n")
+                  .. "\27[38;2;0;255;0;49m▄"
+                  .. "\27[38;2;0;0;255;49m▀\27[0m\n")
 end
 
 function TestBlocks:test_256_colours()
