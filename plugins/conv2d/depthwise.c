@@ -71,8 +71,8 @@ LN_INLINE void filter_block(const int R, const float *w, float bias,
   for (int y = 0; y < BLOCK + R - 1; y++)
 #pragma GCC unroll 5
     for (int kx = 0; kx < R; kx++) {
-      const ln_vector x0 = ln_load(pixels + y * row + kx);
-      const ln_vector x1 = ln_load(pixels + y * row + kx + LN_VECTOR);
+      const ln_vector x0 = ln_load_once(pixels + y * row + kx);
+      const ln_vector x1 = ln_load_once(pixels + y * row + kx + LN_VECTOR);
 #pragma GCC unroll 4
       for (int r = 0; r < BLOCK; r++)
         if (y - r >= 0 && y - r < R) {
@@ -82,24 +82,29 @@ LN_INLINE void filter_block(const int R, const float *w, float bias,
     }
 }
 
+/* The last block may reach beyond the last row. Such rows are stored first, at
+ * the place of the last one, which then overwrites them. */
+LN_INLINE void store_block(ln_vector sum[BLOCK][2], float *to, int64_t rows,
+                           int64_t columns, int64_t x) {
+#pragma GCC unroll 4
+  for (int r = BLOCK - 1; r >= 0; r--) {
+    float *at = to + smaller(r, rows - 1) * columns + x;
+    ln_store_first(at, sum[r][0], columns - x);
+    ln_store_first(at + LN_VECTOR, sum[r][1], columns - x - LN_VECTOR);
+  }
+}
+
 LN_INLINE void filter_plane(const int R, const plane *p, const float *w,
                             float bias, bool rectify, const float *pixels,
                             int64_t rows, int64_t columns, float *to) {
-  for (int64_t y = 0; y < rows; y += BLOCK)
+  for (int64_t y = 0; y < rows; y += BLOCK, to += BLOCK * columns)
     for (int64_t x = 0; x < columns; x += 2 * LN_VECTOR) {
       ln_vector sum[BLOCK][2];
       filter_block(R, w, bias, pixels + y * p->columns + x, p->columns, sum);
 #pragma GCC unroll 4
-      for (int r = 0; r < BLOCK; r++)
-        if (y + r < rows) {
-          float *at = to + (y + r) * columns + x;
-          if (rectify)
-            sum[r][0] = ln_rectify(sum[r][0]),
-            sum[r][1] = ln_rectify(sum[r][1]);
-          ln_store_first(at, sum[r][0], columns - x);
-          if (columns - x > LN_VECTOR)
-            ln_store_first(at + LN_VECTOR, sum[r][1], columns - x - LN_VECTOR);
-        }
+      for (int r = 0; rectify && r < BLOCK; r++)
+        sum[r][0] = ln_rectify(sum[r][0]), sum[r][1] = ln_rectify(sum[r][1]);
+      store_block(sum, to, rows - y, columns, x);
     }
 }
 
@@ -115,14 +120,15 @@ LN_INLINE void add_gradient(const int R, const plane *p, const float *pixels,
       ln_vector g[BLOCK];
 #pragma GCC unroll 4
       for (int r = 0; r < BLOCK; r++) {
-        g[r] = ln_load(dy + (y + r) * columns + x);
+        g[r] = ln_load_once(dy + (y + r) * columns + x);
         all += g[r];
       }
 #pragma GCC unroll 8
       for (int i = 0; i < BLOCK + R - 1; i++)
 #pragma GCC unroll 5
         for (int kx = 0; kx < R; kx++) {
-          const ln_vector v = ln_load(pixels + (y + i) * p->columns + x + kx);
+          const ln_vector v =
+              ln_load_once(pixels + (y + i) * p->columns + x + kx);
 #pragma GCC unroll 4
           for (int r = 0; r < BLOCK; r++)
             if (i - r >= 0 && i - r < R) sum[(i - r) * R + kx] += g[r] * v;

@@ -12,8 +12,11 @@
  * which spares the kernels all questions about edges. */
 #include "direct.h"
 
+/* A phase of a pass (forward has one). What a task reads, and what a task is,
+ * all phases have in common. */
 typedef struct job {
   axis y, x;
+  axis reach_y, reach_x;
   int64_t N, G, C, K; /* C and K of a group, in and out */
   bool filter_lanes, rectify;
   int64_t rows, bands, parts, part_groups;
@@ -34,43 +37,95 @@ static int64_t part_size(const job *j) {
   return divide_up(j->K, divide_up(j->K, LN_MOST_FILTERS));
 }
 
-static job job_of(int64_t N, int64_t G, int64_t C, int64_t K, axis y, axis x) {
-  job j = { .y = y, .x = x, .N = N, .G = G, .C = C, .K = K };
+typedef struct pass {
+  int64_t phases;
+  job phase[MOST_PHASES];
+} pass;
+
+static job job_of(int64_t N, int64_t G, int64_t C, int64_t K, axis reach_y,
+                  axis reach_x) {
+  job j = {
+    .reach_y = reach_y, .reach_x = reach_x, .N = N, .G = G, .C = C, .K = K
+  };
   j.filter_lanes = K >= LN_VECTOR;
   j.parts = divide_up(K, part_size(&j));
-  j.rows = band_rows(C, &y, &x, N * G * j.parts);
-  j.bands = divide_up(y.size, j.rows);
+  j.rows = band_rows(C, &reach_y, &reach_x, N * G * j.parts);
+  j.bands = divide_up(reach_y.size, j.rows);
   j.part_groups =
       smaller(j.parts, divide_up(WANTED_TASKS, larger(N * G * j.bands, 1)));
-  j.planes = planes_of(C, &y, &x, j.rows);
-  j.taps = C * y.taps * x.taps;
+  j.planes = planes_of(C, &reach_y, &reach_x, j.rows);
   return j;
 }
 
-static job forward_job(const sizes *s) {
-  return job_of(s->N, s->G, s->CG, s->KG, forward_axis(s, 0),
-                forward_axis(s, 1));
+static int64_t packed_floats(const job *j) {
+  return j->G * padded_filters(j->K) * j->taps;
 }
 
-static job gradient_job(const sizes *s, int64_t phase) {
-  return job_of(s->N, s->G, s->KG, s->CG, gradient_axis(s, 0, phase / s->S[1]),
-                gradient_axis(s, 1, phase % s->S[1]));
+/* One phase for each pair of axes; the packed weights of the phases lie one
+ * behind the other, from w on. */
+static void add_phases(pass *p, const job *common, const axis *y, int64_t n_y,
+                       const axis *x, int64_t n_x) {
+  const float *w = common->w;
+  p->phases = n_y * n_x;
+  for (int64_t i = 0; i < p->phases; i++) {
+    job *j = &p->phase[i];
+    *j = *common;
+    j->y = y[i / n_x], j->x = x[i % n_x];
+    j->taps = j->C * j->y.taps * j->x.taps;
+    j->w = w;
+    if (w) w += packed_floats(j);
+  }
+}
+
+static pass forward_pass(const sizes *s, const ln_call *call, const float *w) {
+  const axis y = forward_axis(s, 0), x = forward_axis(s, 1);
+  pass p;
+  job j = job_of(s->N, s->G, s->CG, s->KG, reach_of(&y, 1), reach_of(&x, 1));
+  if (call) {
+    j.in = ln_x(call, 0), j.out = ln_y(call, 0);
+    j.start = ln_w(call, 1);
+    j.rectify = call->activation == LN_IS_RELU;
+  }
+  j.w = w;
+  add_phases(&p, &j, &y, 1, &x, 1);
+  return p;
+}
+
+static pass gradient_pass(const sizes *s, const ln_call *call, const float *w) {
+  axis y[MOST_STEP], x[MOST_STEP];
+  pass p;
+  for (int64_t i = 0; i < s->S[0]; i++) y[i] = gradient_axis(s, 0, i);
+  for (int64_t i = 0; i < s->S[1]; i++) x[i] = gradient_axis(s, 1, i);
+  job j = job_of(s->N, s->G, s->KG, s->CG, reach_of(y, s->S[0]),
+                 reach_of(x, s->S[1]));
+  if (call) j.in = ln_dy(call, 0), j.out = ln_dx(call, 0);
+  j.w = w;
+  add_phases(&p, &j, y, s->S[0], x, s->S[1]);
+  return p;
 }
 
 /* ---- scratch: offsets, planes, and what waits to be written -------------- */
 
-static int64_t offset_floats(const job *j) {
-  return divide_up(2 * j->taps, LN_VECTOR) * LN_VECTOR; /* of 64 bits each */
+static int64_t offset_floats(const job *j) { /* of 64 bits each */
+  const int64_t most = j->C * j->reach_y.taps * j->reach_x.taps;
+  return divide_up(2 * most, LN_VECTOR) * LN_VECTOR;
 }
 
 static int64_t waiting_floats(const job *j) {
-  return j->filter_lanes ? 3 * j->rows * j->x.size * LN_VECTOR
-                         : 2 * LN_MOST_FILTERS * LN_VECTOR;
+  return j->filter_lanes ? 3 * j->rows * j->reach_x.size * LN_VECTOR
+                         : LN_MOST_FILTERS * LN_MOST_VECTORS * LN_VECTOR;
 }
 
-static int64_t scratch_bytes(const job *j) {
+static int64_t scratch_bytes(const pass *p) {
+  const job *j = &p->phase[0];
   return (offset_floats(j) + j->C * j->planes.plane + waiting_floats(j)) *
          (int64_t)sizeof(float);
+}
+
+static int64_t packed_bytes(const pass *p) {
+  int64_t floats = 0;
+  for (int64_t i = 0; i < p->phases; i++) floats += packed_floats(&p->phase[i]);
+  return floats * (int64_t)sizeof(float);
 }
 
 /* ---- writing ------------------------------------------------------------- */
@@ -145,11 +200,28 @@ static void filters_in_lanes(const job *j, const place *p, int64_t k) {
                 p->waiting + 2 * pixels * LN_VECTOR);
 }
 
-/* Pairs of vectors lie side by side in wide rows; in narrow ones, the second is
- * the next row. */
+/* Rows are cut into vectors; each call of the kernel takes the next few. */
+typedef struct cell {
+  int64_t row, column; /* of the band */
+} cell;
+
+static cell cell_at(const job *j, int64_t i) {
+  const int64_t a_row = divide_up(j->x.size, LN_VECTOR);
+  return (cell){ i / a_row, i % a_row * LN_VECTOR };
+}
+
+static void store_cell(const job *j, const place *p, cell c, int64_t k,
+                       const float *from) {
+  const int64_t n = smaller(LN_VECTOR, j->x.size - c.column);
+  store_pixels(j, from, n,
+               out_row(j, p->n, p->g * j->K + k, p->q + c.row) +
+                   c.column * j->x.out_step);
+}
+
 static void pixels_in_lanes(const job *j, const place *p, int64_t k) {
-  const int64_t filters = smaller(part_size(j), j->K - k), width = j->x.size;
-  const bool wide = width > LN_VECTOR;
+  const int64_t filters = smaller(part_size(j), j->K - k);
+  const int64_t cells = (p->end - p->q) * divide_up(j->x.size, LN_VECTOR);
+  const int vectors = ln_pixel_vectors(filters);
   const ln_pixel_lanes f = {
     .taps = j->taps,
     .offset = p->offset,
@@ -157,43 +229,27 @@ static void pixels_in_lanes(const job *j, const place *p, int64_t k) {
     .start = j->start ? j->start + p->g * j->K + k : NULL,
     .rectify = j->rectify,
   };
-  for (int64_t q = p->q; q < p->end; q += wide ? 1 : 2)
-    for (int64_t x = 0; x < width; x += 2 * LN_VECTOR) {
-      const bool two = wide ? x + LN_VECTOR < width : q + 1 < p->end;
-      const int64_t second = !two ? 0 : wide ? LN_VECTOR : j->planes.q_row;
-      ln_pixel_lanes_pair(&f, filters,
-                          p->planes + (q - p->q) * j->planes.q_row + x, second,
-                          p->waiting);
-      for (int64_t i = 0; i < filters; i++)
-        for (int v = 0; v < (two ? 2 : 1); v++) {
-          const int64_t at = wide ? x + v * LN_VECTOR : 0;
-          store_pixels(j, p->waiting + (2 * i + v) * LN_VECTOR,
-                       smaller(LN_VECTOR, width - at),
-                       out_row(j, p->n, p->g * j->K + k + i, wide ? q : q + v) +
-                           at * j->x.out_step);
-        }
+  for (int64_t i = 0; i < cells; i += vectors) {
+    ptrdiff_t at[LN_MOST_VECTORS];
+    for (int v = 0; v < vectors; v++) { /* too many: the last one again */
+      const cell c = cell_at(j, smaller(i + v, cells - 1));
+      at[v] = c.row * j->planes.q_row + c.column;
     }
+    ln_pixel_lanes_block(&f, filters, p->planes, at, p->waiting);
+    for (int64_t m = 0; m < filters; m++)
+      for (int v = 0; v < vectors && i + v < cells; v++)
+        store_cell(j, p, cell_at(j, i + v), k + m,
+                   p->waiting + (m * LN_MOST_VECTORS + v) * LN_VECTOR);
+  }
 }
 
 /* ---- tasks --------------------------------------------------------------- */
 
-/* Task: image, group, band of rows, some of the parts. */
-static void compute_task(const job *j, int64_t task, void *scratch) {
-  const int64_t some = task % j->part_groups;
-  const int64_t band = task / j->part_groups % j->bands;
-  const int64_t group = task / j->part_groups / j->bands;
-  int64_t *offset = scratch;
-  float *copies = (float *)scratch + offset_floats(j);
-  const place p = { .n = group / j->G,
-                    .g = group % j->G,
-                    .q = band * j->rows,
-                    .end = smaller((band + 1) * j->rows, j->y.size),
-                    .offset = offset,
-                    .planes = copies,
-                    .waiting = copies + j->C * j->planes.plane };
-  list_offsets(&j->planes, &j->y, &j->x, offset);
-  load_planes(&j->planes, &j->y, &j->x,
-              j->in + group * j->C * j->y.in_size * j->x.in_size, p.q, copies);
+static void compute_phase(const job *j, place p, int64_t some,
+                          int64_t *offset) {
+  p.end = smaller(p.end, j->y.size);
+  if (p.q >= p.end || j->x.size < 1) return;
+  list_offsets(&j->planes, &j->reach_y, &j->reach_x, &j->y, &j->x, offset);
   for (int64_t i = j->parts * some / j->part_groups;
        i < j->parts * (some + 1) / j->part_groups; i++)
     if (j->filter_lanes)
@@ -202,14 +258,36 @@ static void compute_task(const job *j, int64_t task, void *scratch) {
       pixels_in_lanes(j, &p, i * part_size(j));
 }
 
+/* Task: image, group, band of rows, some of the parts. */
+static void compute_task(const pass *all, int64_t task, float *scratch) {
+  const job *j = &all->phase[0];
+  const int64_t some = task % j->part_groups;
+  const int64_t band = task / j->part_groups % j->bands;
+  const int64_t group = task / j->part_groups / j->bands;
+  float *copies = scratch + offset_floats(j);
+  int64_t *offset = (int64_t *)scratch;
+  const place p = { .n = group / j->G,
+                    .g = group % j->G,
+                    .q = band * j->rows,
+                    .end = (band + 1) * j->rows,
+                    .offset = offset,
+                    .planes = copies,
+                    .waiting = copies + j->C * j->planes.plane };
+  load_planes(&j->planes, &j->reach_y, &j->reach_x,
+              j->in + group * j->C * j->y.in_size * j->x.in_size, p.q, copies);
+  for (int64_t i = 0; i < all->phases; i++)
+    compute_phase(&all->phase[i], p, some, offset);
+}
+
 static void compute_tasks(void *arg, const ln_chunk *chunk) {
   for (int64_t i = chunk->begin; i < chunk->end; i++)
     compute_task(arg, i, chunk->scratch);
 }
 
-static ln_status run(job *j, const ln_call *call) {
+static ln_status run(pass *p, const ln_call *call) {
+  const job *j = &p->phase[0];
   return call->host->parallel_for(call, j->N * j->G * j->bands * j->part_groups,
-                                  1, compute_tasks, j);
+                                  1, compute_tasks, p);
 }
 
 /* ---- weights, packed ----------------------------------------------------- */
@@ -253,41 +331,34 @@ static void pack_groups(void *arg, const ln_chunk *chunk) {
   }
 }
 
-static ln_status pack(packing *p, const ln_call *call) {
-  const job *j = p->j;
-  const int64_t step = j->filter_lanes ? LN_VECTOR : part_size(j);
-  return call->host->parallel_for(
-      call, j->G * divide_up(padded_filters(j->K), step), 1, pack_groups, p);
-}
-
-/* The packed weights of a phase, all groups. */
-static int64_t packed_floats(const job *j) {
-  return j->G * padded_filters(j->K) * j->taps;
+static ln_status pack(packing *p, const pass *all, const ln_call *call) {
+  for (int64_t i = 0; i < all->phases; i++) {
+    const job *j = p->j = &all->phase[i];
+    const int64_t step = j->filter_lanes ? LN_VECTOR : part_size(j);
+    const ln_status status = call->host->parallel_for(
+        call, j->G * divide_up(padded_filters(j->K), step), 1, pack_groups, p);
+    if (status) return status;
+    p->to += packed_floats(j);
+  }
+  return LN_OK;
 }
 
 static ln_status pack_forward(const void *self, const ln_call *call,
                               void *out) {
   const sizes s = sizes_of(self, call);
-  const job j = forward_job(&s);
-  packing p = {
-    &j, ln_w(call, 0), s.KG * j.taps, j.taps, s.KH * s.KW, s.KW, out
-  };
-  return pack(&p, call);
+  const int64_t taps = s.KH * s.KW, filter = s.CG * taps;
+  const pass all = forward_pass(&s, NULL, NULL);
+  packing p = { NULL, ln_w(call, 0), s.KG * filter, filter, taps, s.KW, out };
+  return pack(&p, &all, call);
 }
 
 static ln_status pack_gradient(const void *self, const ln_call *call,
                                void *out) {
   const sizes s = sizes_of(self, call);
-  const int64_t all = s.CG * s.KH * s.KW;
-  packing p = { NULL, ln_w(call, 0), s.KG * all, s.KH * s.KW, all, s.KW, out };
-  for (int64_t phase = 0; phase < s.S[0] * s.S[1]; phase++) {
-    const job j = gradient_job(&s, phase);
-    p.j = &j;
-    const ln_status status = pack(&p, call);
-    if (status) return status;
-    p.to += packed_floats(&j);
-  }
-  return LN_OK;
+  const int64_t taps = s.KH * s.KW, filter = s.CG * taps;
+  const pass all = gradient_pass(&s, NULL, NULL);
+  packing p = { NULL, ln_w(call, 0), s.KG * filter, taps, filter, s.KW, out };
+  return pack(&p, &all, call);
 }
 
 /* ---- the method ---------------------------------------------------------- */
@@ -295,20 +366,18 @@ static ln_status pack_gradient(const void *self, const ln_call *call,
 ln_status FOR_ISA(direct_weights_plan)(const sizes *s, ln_infer *io);
 ln_status FOR_ISA(direct_backward_weights)(const sizes *s, const ln_call *call);
 
-enum { MOST_BYTES = 256 << 20, MOST_PHASES = 64 };
+enum { MOST_TAPS = 256, MOST_BYTES = 256 << 20 };
 
 ln_status FOR_ISA(direct_plan)(const void *self, ln_infer *io) {
   const sizes s = planned_sizes(self, io);
-  if (s.S[0] > MOST_PHASES || s.S[1] > MOST_PHASES || s.KH > 256 || s.KW > 256)
-    return LN_UNSUITED;
-  const job forward = forward_job(&s);
-  io->scratch = scratch_bytes(&forward);
-  io->packed[0] = packed_floats(&forward) * (int64_t)sizeof(float);
-  for (int64_t phase = 0; phase < s.S[0] * s.S[1]; phase++) {
-    const job j = gradient_job(&s, phase);
-    io->scratch = larger(io->scratch, scratch_bytes(&j));
-    io->packed[1] += packed_floats(&j) * (int64_t)sizeof(float);
-  }
+  for (int d = 0; d < 2; d++)
+    if (s.S[d] > MOST_STEP || s.D[d] > MOST_TAPS) return LN_UNSUITED;
+  if (s.KH > MOST_TAPS || s.KW > MOST_TAPS) return LN_UNSUITED;
+  const pass forward = forward_pass(&s, NULL, NULL);
+  const pass gradient = gradient_pass(&s, NULL, NULL);
+  io->scratch = larger(scratch_bytes(&forward), scratch_bytes(&gradient));
+  io->packed[0] = packed_bytes(&forward);
+  io->packed[1] = packed_bytes(&gradient);
   const ln_status status = FOR_ISA(direct_weights_plan)(&s, io);
   return status || io->scratch < MOST_BYTES ? status : LN_UNSUITED;
 }
@@ -319,28 +388,17 @@ static ln_status not_packed(const ln_call *call) {
 
 ln_status FOR_ISA(direct_forward)(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, call);
-  job j = forward_job(&s);
-  j.in = ln_x(call, 0);
-  j.out = ln_y(call, 0);
-  j.start = ln_w(call, 1);
-  j.rectify = call->activation == LN_IS_RELU;
-  j.w = call->host->packed(call, 0, pack_forward);
-  return j.w ? run(&j, call) : not_packed(call);
+  const float *w = call->host->packed(call, 0, pack_forward);
+  if (!w) return not_packed(call);
+  pass p = forward_pass(&s, call, w);
+  return run(&p, call);
 }
 
 static ln_status data_gradient(const sizes *s, const ln_call *call) {
   const float *w = call->host->packed(call, 1, pack_gradient);
   if (!w) return not_packed(call);
-  for (int64_t phase = 0; phase < s->S[0] * s->S[1]; phase++) {
-    job j = gradient_job(s, phase);
-    j.in = ln_dy(call, 0);
-    j.out = ln_dx(call, 0);
-    j.w = w;
-    w += packed_floats(&j);
-    const ln_status status = run(&j, call);
-    if (status) return status;
-  }
-  return LN_OK;
+  pass p = gradient_pass(s, call, w);
+  return run(&p, call);
 }
 
 ln_status FOR_ISA(direct_backward)(const void *self, const ln_call *call) {

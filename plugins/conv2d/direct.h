@@ -18,6 +18,8 @@
 #include <lunet/kernels/lanes.h>
 #include <lunet/kernels/tap_product.h>
 
+enum { MOST_STEP = 4, MOST_PHASES = MOST_STEP * MOST_STEP };
+
 /* Rows (or columns) of a pass. Its taps are first_tap, first_tap + every, ...;
  * their shifts go in equal steps, too. */
 typedef struct axis {
@@ -70,6 +72,19 @@ static inline int64_t span(const axis *a) {
   return a->taps ? (s < 0 ? -s : s) + 1 : 1;
 }
 
+/* What several axes of one pass reach together, as an axis. */
+static inline axis reach_of(const axis *a, int64_t n) {
+  int64_t first = lowest(&a[0]), last = first + span(&a[0]);
+  axis all = a[0];
+  for (int64_t i = 1; i < n; i++) {
+    first = smaller(first, lowest(&a[i]));
+    last = larger(last, lowest(&a[i]) + span(&a[i]));
+    all.size = larger(all.size, a[i].size);
+  }
+  all.shift = first, all.shift_step = 1, all.taps = last - first;
+  return all;
+}
+
 /* What a task reads, copied: rows of all channels of a group, with zeros
  * around, and columns sorted by column % in_step, so that neighbouring q are
  * neighbours in memory whatever the stride. Behind a row there are zeros for a
@@ -99,54 +114,73 @@ LN_INLINE void copy_steps(const float *from, int64_t step, int64_t n,
   for (int64_t i = 0; i < n; i++) to[i] = from[i * step];
 }
 
-/* One column phase of one row. */
-static inline void load_phase(const planes *p, const axis *x, const float *row,
-                              int64_t left, float *to) {
-  const int64_t step = x->in_step;
-  const int64_t begin =
-      smaller(left < 0 ? divide_up(-left, step) : 0, p->columns);
+/* One column phase: its columns [begin, end) lie in the image. */
+typedef struct stretch {
+  int64_t begin, end, from; /* from: where column `begin` lies in x */
+} stretch;
+
+static inline stretch stretch_of(const planes *p, const axis *x,
+                                 int64_t phase) {
+  const int64_t left = lowest(x) + phase, step = x->in_step;
+  const int64_t outside = left < 0 ? divide_up(-left, step) : 0;
   const int64_t inside =
       x->in_size > left ? divide_up(x->in_size - left, step) : 0;
-  const int64_t end = larger(smaller(inside, p->columns), begin);
-  const float *from = row + left + begin * step;
-  ln_clear_short(to, begin);
+  stretch s = { .begin = smaller(outside, p->columns) };
+  s.end = larger(smaller(inside, p->columns), s.begin);
+  s.from = left + s.begin * step;
+  return s;
+}
+
+static inline void load_row(const planes *p, const stretch *s, int64_t step,
+                            const float *row, float *to) {
+  const int64_t n = s->end - s->begin;
+  ln_clear_short(to, s->begin);
   if (step == 1)
-    ln_copy_short(to + begin, from, end - begin);
+    ln_copy_short(to + s->begin, row + s->from, n);
   else if (step == 2)
-    copy_steps(from, 2, end - begin, to + begin);
+    copy_steps(row + s->from, 2, n, to + s->begin);
   else
-    copy_steps(from, step, end - begin, to + begin);
-  ln_clear_short(to + end, p->columns - end);
+    copy_steps(row + s->from, step, n, to + s->begin);
+  ln_clear_short(to + s->end, p->columns - s->end);
 }
 
 /* The planes of rows [q, ...) of an image's group; `image` is its first
  * channel. */
 static inline void load_planes(const planes *p, const axis *y, const axis *x,
                                const float *image, int64_t q, float *to) {
-  for (int64_t c = 0; c < p->channels; c++, image += y->in_size * x->in_size)
-    for (int64_t r = 0; r < p->rows; r++, to += p->row) {
-      const int64_t iy = q * y->in_step + lowest(y) + r;
-      if (iy < 0 || iy >= y->in_size) {
-        ln_clear_short(to, p->row);
-        continue;
+  const int64_t top = q * y->in_step + lowest(y);
+  for (int64_t phase = 0; phase < x->in_step; phase++) {
+    const stretch s = stretch_of(p, x, phase);
+    for (int64_t c = 0; c < p->channels; c++)
+      for (int64_t r = 0; r < p->rows; r++) {
+        const int64_t iy = top + r;
+        float *at = to + c * p->plane + r * p->row + phase * p->columns;
+        if (iy < 0 || iy >= y->in_size)
+          ln_clear_short(at, p->columns);
+        else
+          load_row(p, &s, x->in_step,
+                   image + (c * y->in_size + iy) * x->in_size, at);
       }
-      for (int64_t phase = 0; phase < x->in_step; phase++)
-        load_phase(p, x, image + iy * x->in_size, lowest(x) + phase,
-                   to + phase * p->columns);
-    }
+  }
 }
 
-/* Where each tap looks, in order of c, row, column. */
-static inline void list_offsets(const planes *p, const axis *y, const axis *x,
-                                int64_t *offset) {
-  for (int64_t c = 0; c < p->channels; c++)
-    for (int64_t i = 0; i < y->taps; i++)
-      for (int64_t j = 0; j < x->taps; j++) {
-        const int64_t row = y->shift + i * y->shift_step - lowest(y);
-        const int64_t column = x->shift + j * x->shift_step - lowest(x);
-        *offset++ = c * p->plane + row * p->row +
-                    column % x->in_step * p->columns + column / x->in_step;
-      }
+/* Where each tap of axes y, x looks in planes made for reach_y, reach_x; in
+ * order of c, row, column. */
+static inline void list_offsets(const planes *p, const axis *reach_y,
+                                const axis *reach_x, const axis *y,
+                                const axis *x, int64_t *offset) {
+  const int64_t taps = y->taps * x->taps;
+  for (int64_t t = 0; t < taps; t++) {
+    const int64_t row =
+        y->shift + t / x->taps * y->shift_step - lowest(reach_y);
+    const int64_t column =
+        x->shift + t % x->taps * x->shift_step - lowest(reach_x);
+    offset[t] =
+        row * p->row + column % x->in_step * p->columns + column / x->in_step;
+  }
+  for (int64_t c = 1; c < p->channels; c++)
+    for (int64_t t = 0; t < taps; t++)
+      offset[c * taps + t] = offset[t] + c * p->plane;
 }
 
 /* Rows of a task: planes of about so many bytes, but enough tasks. */
@@ -159,8 +193,7 @@ static inline int64_t band_rows(int64_t channels, const axis *y, const axis *x,
   const int64_t bands = divide_up(WANTED_TASKS, larger(others, 1));
   const int64_t rows = larger(1, smaller(PLANE_BYTES / larger(bytes, 1),
                                          divide_up(larger(y->size, 1), bands)));
-  const int64_t pairs = rows > 1 ? rows / 2 * 2 : 1; /* see pixel lanes */
-  return smaller(pairs, larger(y->size, 1));
+  return smaller(rows, larger(y->size, 1));
 }
 
 #endif

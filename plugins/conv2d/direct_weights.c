@@ -75,7 +75,7 @@ static place place_of(const job *j, int64_t task, void *scratch) {
   p.planes = (float *)scratch + offset_floats(j);
   p.dy = p.planes + plane_floats(j);
   p.sums = p.dy + dy_floats(j);
-  list_offsets(&j->planes, &j->y, &j->x, p.offset);
+  list_offsets(&j->planes, &j->y, &j->x, &j->y, &j->x, p.offset);
   for (int64_t t = j->taps; t < j->padded; t++) p.offset[t] = 0;
   memset(p.sums, 0, (size_t)sum_floats(j) * sizeof(float));
   return p;

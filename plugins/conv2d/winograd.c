@@ -269,7 +269,7 @@ ln_status FOR_ISA(winograd_any_plan)(const void *self, ln_infer *io) {
   const job forward = forward_job(&s), data = data_job(&s);
   io->scratch = larger(scratch_bytes(&forward), scratch_bytes(&data));
   io->packed[0] = U_bytes(s.C, s.K);
-  io->packed[1] = U_bytes(s.K, s.C);
+  io->workspace = larger(U_bytes(s.C, s.K), U_bytes(s.K, s.C));
   return FOR_ISA(winograd_weights_plan)(&s, io);
 }
 
@@ -280,7 +280,15 @@ ln_status FOR_ISA(winograd_plan)(const void *self, ln_infer *io) {
   return FOR_ISA(winograd_any_plan)(self, io);
 }
 
-static ln_status not_packed(const ln_call *call) {
+/* U is four times as large as w. While training, w changes with every step: U
+ * is made anew for each pass, in memory that all layers share. */
+static const float *U_of(const void *self, const ln_call *call, ln_pack make,
+                         bool keep) {
+  if (keep) return call->host->packed(call, 0, make);
+  return make(self, call, call->workspace) ? NULL : call->workspace;
+}
+
+static ln_status no_U(const ln_call *call) {
   return call->host->cancelled(call->host) ? LN_CANCELLED : LN_FAILED;
 }
 
@@ -288,18 +296,18 @@ ln_status FOR_ISA(winograd_forward)(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, call);
   job j = forward_job(&s);
   j.x = images_of(call->x[0]);
-  j.U = call->host->packed(call, 0, pack_forward);
+  j.U = U_of(self, call, pack_forward, !call->training);
   j.bias = ln_w(call, 1);
   j.rectify = call->activation == LN_IS_RELU;
   j.y = ln_y(call, 0);
-  return j.U ? run(&j, call) : not_packed(call);
+  return j.U ? run(&j, call) : no_U(call);
 }
 
 ln_status FOR_ISA(winograd_backward)(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, call);
   job j = data_job(&s);
   j.x = images_of(call->dy[0]);
-  j.U = call->host->packed(call, 1, pack_data);
+  j.U = U_of(self, call, pack_data, false);
   j.y = ln_dx(call, 0);
-  return j.U ? run(&j, call) : not_packed(call);
+  return j.U ? run(&j, call) : no_U(call);
 }

@@ -173,9 +173,9 @@ static void store_filters(void *arg, const ln_chunk *chunk) {
 ln_status FOR_ISA(winograd_weights_plan)(const sizes *s, ln_infer *io) {
   const job j = job_of(s);
   const int64_t dU = FREQUENCIES * j.task_channel_blocks * LN_VECTOR * PANEL;
-  io->workspace =
-      (spectrum_floats(&j.V) + spectrum_floats(&j.Z) + sum_floats(&j)) *
-      (int64_t)sizeof(float);
+  const int64_t floats =
+      spectrum_floats(&j.V) + spectrum_floats(&j.Z) + sum_floats(&j);
+  io->workspace = larger(io->workspace, floats * (int64_t)sizeof(float));
   io->scratch = larger(io->scratch, larger(dU, window_floats(&j.t)) *
                                         (int64_t)sizeof(float));
   return LN_OK;

@@ -273,6 +273,12 @@ function TestShown:test_once_where_it_is_built_first()
     "s.lua:6: note: max_pool2d: " .. sentence)
 end
 
+function TestShown:test_once_for_a_line_that_makes_many_layers()
+  local _, notes = stderr_of("for _ = 1, 5 do nn.max_pool2d "
+    .. "{ kernel_size = 2 }:forward(x) end\n"):gsub("note", "")
+  lu.assertEquals(notes, 1)
+end
+
 function TestShown:test_again_where_it_says_something_else()
   local _, notes = stderr_of("net:forward(x)\nnet:forward(x:transpose(3, 4))\n"
     .. "net:forward(x)\n"):gsub("note", "")

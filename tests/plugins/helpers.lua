@@ -126,4 +126,36 @@ function helpers.assert_items_alone(layer, x)
   end
 end
 
+-- Adds to a class what is true of every activation: it works on each number
+-- alone. kinked: its slope is made of constants, so no NaN reaches dx.
+function helpers.add_activation_tests(class, word, options)
+  local new = lunet.nn[word]
+
+  function class.test_a_nan_stays_visible()
+    local layer = new {}
+    local y = layer:forward(lunet.tensor { 0 / 0, 1 }):tolist()
+    local dx = layer:backward(lunet.ones { 2 }):tolist()
+    lu.assertNaN(y[1])
+    if not (options and options.kinked) then lu.assertNaN(dx[1]) end
+    lu.assertNotNaN(y[2] + dx[2])
+  end
+
+  function class.test_batch_of_none()
+    local layer = new {}
+    local y = layer:forward(lunet.zeros { 0, 3 })
+    lu.assertEquals(y:shape(), { 0, 3 })
+    lu.assertEquals(layer:backward(y):shape(), { 0, 3 })
+  end
+
+  function class.test_items_alone()
+    helpers.assert_items_alone(new {}, gradcheck.random { 4, 3, 5 })
+  end
+
+  function class.test_refuses_two_inputs()
+    local layer, x = new {}, lunet.zeros { 2 }
+    helpers.assert_refused(word .. ": expects 1 input: x(...), but got 2",
+      layer.forward, layer, x, x)
+  end
+end
+
 return helpers

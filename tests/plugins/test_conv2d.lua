@@ -369,16 +369,35 @@ function TestMethods:test_nan_stays_visible()
   end
 end
 
--- New weights, new packed weights: nothing old is multiplied.
+-- New weights, new packed weights: nothing old is multiplied, neither while
+-- training nor in evaluation, which keeps what it has packed.
 function TestMethods:test_see_changed_weights()
   for _, e in ipairs(examples) do
     local conv, x = nn.conv2d(with(e[2], e[1])), random(e[3])
     local before = conv:forward(x)
-    conv:backward(before)
+    helpers.assert_same(conv:predict(x), before)
+    conv:backward(conv:forward(x))
     conv.weight:copy(conv.weight * 2)
     conv.bias:copy(conv.bias * 2)
-    helpers.assert_near(conv:forward(x), (before * 2):tolist(), 1e-5)
+    local twice = (before * 2):tolist()
+    helpers.assert_near(conv:forward(x), twice, 1e-5)
+    helpers.assert_near(conv:predict(x), twice, 1e-5)
   end
+end
+
+-- One tile, many weights: the transformed filters are the largest part.
+function TestMethods:test_winograd_with_few_tiles()
+  for _, kernel in ipairs { 3, 5 } do
+    helpers.assert_equals_textbook("conv2d", "winograd",
+      { out_channels = 70, kernel_size = kernel, padding = 1 },
+      random { 1, 90, 4, 3 })
+  end
+end
+
+-- So many tiles that the gradient of w goes through them in two batches.
+function TestMethods:test_winograd_with_many_tiles()
+  helpers.assert_equals_textbook("conv2d", "winograd",
+    { out_channels = 32, kernel_size = 3 }, random { 2, 16, 102, 101 })
 end
 
 function TestMethods:test_rectify_in_passing()

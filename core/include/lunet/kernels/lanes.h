@@ -73,26 +73,26 @@ static inline ln_vector ln_load_before(const float *p, const float *end) {
 /* The first pixels of fewer channels, or near the end of the image. */
 __attribute__((noinline, unused)) static void ln_edge_to_lanes_(
     const float *from, ptrdiff_t channel, int64_t channels, const float *end,
-    float *to) {
+    float *to, ptrdiff_t to_row) {
   ln_vector row[LN_VECTOR];
   for (int c = 0; c < LN_VECTOR; c++)
     row[c] = c < channels ? ln_load_before(from + c * channel, end)
                           : (ln_vector){ 0 };
   ln_transpose_(row);
-  for (int i = 0; i < LN_VECTOR; i++) ln_store(to + i * LN_VECTOR, row[i]);
+  for (int i = 0; i < LN_VECTOR; i++) ln_store(to + i * to_row, row[i]);
 }
 
 /* `channels` (at most LN_VECTOR; the other lanes become 0) of some pixels.
  * `end` is where the memory that may be read ends. `to` has room for whole
  * squares: pixels rounded up to a multiple of LN_VECTOR; what stands behind
- * the last pixel is arbitrary. */
-static inline void ln_to_lanes(const float *from, ptrdiff_t channel,
+ * the last pixel is arbitrary. Rows of lanes are `to_row` floats apart. */
+LN_INLINE void ln_to_lane_rows(const float *from, ptrdiff_t channel,
                                int64_t channels, int64_t pixels,
-                               const float *end, float *to) {
-  for (int64_t p = 0; p < pixels; p += LN_VECTOR, to += LN_VECTOR * LN_VECTOR) {
+                               const float *end, float *to, ptrdiff_t to_row) {
+  for (int64_t p = 0; p < pixels; p += LN_VECTOR, to += LN_VECTOR * to_row) {
     const float *last = from + p + (LN_VECTOR - 1) * channel;
     if (channels < LN_VECTOR || last + LN_VECTOR > end) {
-      ln_edge_to_lanes_(from + p, channel, channels, end, to);
+      ln_edge_to_lanes_(from + p, channel, channels, end, to, to_row);
       continue;
     }
     ln_vector row[LN_VECTOR];
@@ -101,8 +101,14 @@ static inline void ln_to_lanes(const float *from, ptrdiff_t channel,
       row[c] = ln_load(from + p + c * channel);
     ln_transpose_(row);
 #pragma GCC unroll 16
-    for (int i = 0; i < LN_VECTOR; i++) ln_store(to + i * LN_VECTOR, row[i]);
+    for (int i = 0; i < LN_VECTOR; i++) ln_store(to + i * to_row, row[i]);
   }
+}
+
+static inline void ln_to_lanes(const float *from, ptrdiff_t channel,
+                               int64_t channels, int64_t pixels,
+                               const float *end, float *to) {
+  ln_to_lane_rows(from, channel, channels, pixels, end, to, LN_VECTOR);
 }
 
 __attribute__((noinline, unused)) static void ln_edge_from_lanes_(

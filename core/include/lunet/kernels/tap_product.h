@@ -111,8 +111,9 @@ static inline void ln_filter_lanes_row(const ln_filter_lanes *f, int vectors,
 
 /* ---- lanes are pixels ---------------------------------------------------- */
 
-/* Two vectors of pixels, the second of them `second` floats behind the first;
- * w[t * filters + k], to[(2 * k + vector) * LN_VECTOR + p]. */
+/* Some filters by 2 vectors of pixels or, where the filters are few, by 4, so
+ * that enough sums grow at once. Vector v begins at plane + at[v];
+ * w[t * filters + k], to[(k * LN_MOST_VECTORS + v) * LN_VECTOR + p]. */
 typedef struct ln_pixel_lanes {
   int64_t taps;
   const int64_t *offset;
@@ -120,37 +121,51 @@ typedef struct ln_pixel_lanes {
   bool rectify;
 } ln_pixel_lanes;
 
+enum { LN_MOST_VECTORS = 4,
+       LN_FEW_FILTERS = LN_VECTOR_REGISTERS == 32 ? 6 : 2 };
+
+static inline int ln_pixel_vectors(int64_t filters) {
+  return filters <= LN_FEW_FILTERS ? 4 : 2;
+}
+
 LN_INLINE void ln_pixel_lanes_(const int filters, const ln_pixel_lanes *f,
-                               const float *plane, ptrdiff_t second,
+                               const float *plane, const ptrdiff_t *at,
                                float *to) {
-  ln_vector sum[LN_MOST_FILTERS][2];
-  const float *w = f->w;
+  const int vectors = filters <= LN_FEW_FILTERS ? 4 : 2;
+  ln_vector sum[LN_MOST_FILTERS][LN_MOST_VECTORS];
+  const float *w = f->w, *from[LN_MOST_VECTORS];
+#pragma GCC unroll 4
+  for (int v = 0; v < vectors; v++) from[v] = plane + at[v];
 #pragma GCC unroll 8
   for (int k = 0; k < filters; k++)
-    sum[k][0] = sum[k][1] = (ln_vector){ 0 } + (f->start ? f->start[k] : 0);
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++)
+      sum[k][v] = (ln_vector){ 0 } + (f->start ? f->start[k] : 0);
   for (int64_t t = 0; t < f->taps; t++, w += filters) {
-    const float *x = plane + f->offset[t];
-    const ln_vector x0 = ln_load(x), x1 = ln_load(x + second);
+    ln_vector x[LN_MOST_VECTORS];
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++) x[v] = ln_load(from[v] + f->offset[t]);
 #pragma GCC unroll 8
     for (int k = 0; k < filters; k++)
-      sum[k][0] += w[k] * x0, sum[k][1] += w[k] * x1;
+#pragma GCC unroll 4
+      for (int v = 0; v < vectors; v++) sum[k][v] += w[k] * x[v];
   }
 #pragma GCC unroll 8
   for (int k = 0; k < filters; k++)
-#pragma GCC unroll 2
-    for (int v = 0; v < 2; v++)
-      ln_store(to + (2 * k + v) * LN_VECTOR,
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; v++)
+      ln_store(to + (k * LN_MOST_VECTORS + v) * LN_VECTOR,
                f->rectify ? ln_rectify(sum[k][v]) : sum[k][v]);
 }
 
 typedef void ln_pixel_lanes_function_(const ln_pixel_lanes *f,
-                                      const float *plane, ptrdiff_t second,
+                                      const float *plane, const ptrdiff_t *at,
                                       float *to);
-#define LN_FILTERS_(n)                                                        \
-  __attribute__((noinline, unused)) static void ln_filters_##n##_(            \
-      const ln_pixel_lanes *f, const float *plane, ptrdiff_t second,          \
-      float *to) {                                                            \
-    ln_pixel_lanes_(n, f, plane, second, to);                                 \
+#define LN_FILTERS_(n)                                                       \
+  __attribute__((noinline, unused)) static void ln_filters_##n##_(           \
+      const ln_pixel_lanes *f, const float *plane, const ptrdiff_t *at,      \
+      float *to) {                                                           \
+    ln_pixel_lanes_(n, f, plane, at, to);                                    \
   }
 #define LN_FILTERS_NAME_(n) ln_filters_##n##_,
 
@@ -166,11 +181,11 @@ static ln_pixel_lanes_function_ *const ln_pixel_lanes_of_[5] = {
 };
 #endif
 
-/* At most LN_MOST_FILTERS filters. */
-static inline void ln_pixel_lanes_pair(const ln_pixel_lanes *f, int64_t filters,
-                                       const float *plane, ptrdiff_t second,
-                                       float *to) {
-  ln_pixel_lanes_of_[filters](f, plane, second, to);
+/* At most LN_MOST_FILTERS filters, ln_pixel_vectors of pixels. */
+static inline void ln_pixel_lanes_block(const ln_pixel_lanes *f,
+                                        int64_t filters, const float *plane,
+                                        const ptrdiff_t *at, float *to) {
+  ln_pixel_lanes_of_[filters](f, plane, at, to);
 }
 
 /* ---- gradients ----------------------------------------------------------- */
