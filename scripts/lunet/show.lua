@@ -16,10 +16,10 @@
 -- without a file: terminal/kind.lua.
 
 local core = require "lunet_core"
+local few_tiles = require "lunet.few_tiles"
 local options = require "lunet.options"
 local paper = require "lunet.paper"
 
-local most_tiles = 64
 local usual_width = 1000 -- of a terminal, in pixels
 
 local words = { lines = "curves", images = "sheet", weight = "filters",
@@ -43,14 +43,6 @@ local function batch_of(x)
   return x
 end
 
--- The first images of a long batch, and a title that says so.
-local function first_of(batch)
-  local n = #batch
-  if n <= most_tiles then return batch, "" end
-  return batch:narrow(1, 1, most_tiles),
-         ("the first %d of %d"):format(most_tiles, n)
-end
-
 local function refuse_nonfinite(x)
   local largest = x:abs():max()
   if largest - largest ~= 0 then
@@ -66,7 +58,7 @@ local function of_tensor(x)
   local batch = batch_of(x)
   if batch:numel() == 0 then refuse_shape(x:shape()) end
   refuse_nonfinite(batch)
-  local part, title = first_of(batch)
+  local part, title = few_tiles(batch)
   if part:min() < 0 then return "filters", { weight = part, title = title } end
   local channels = part:shape()[2]
   if channels ~= 1 and channels ~= 3 then refuse_shape(x:shape()) end

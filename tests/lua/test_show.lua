@@ -6,6 +6,7 @@ local lunet = require "lunet"
 local shell = require "support.shell"
 local cells = require "lunet.cells"
 local blocks = require "lunet.terminal.blocks"
+local few_tiles = require "lunet.few_tiles"
 local kind_of = require "lunet.terminal.kind"
 local kitty = require "lunet.terminal.kitty"
 local sixel = require "lunet.terminal.sixel"
@@ -389,6 +390,13 @@ function TestShow:test_long_batches_are_cut()
   local whole, cut = saved(lunet.rand { 64, 1, 4, 4 }),
                      saved(lunet.rand { 500, 1, 4, 4 })
   lu.assertEquals(whole:shape()[3], cut:shape()[3])
+  local part, title = few_tiles(lunet.zeros { 512, 256, 3, 3 })
+  lu.assertEquals(part:shape(), { 64, 8, 3, 3 })
+  lu.assertEquals(title, "the first 64 of 512, 8 of 256 channels")
+  part, title = few_tiles(lunet.zeros { 500, 3, 4, 4 })
+  lu.assertEquals(part:shape(), { 64, 3, 4, 4 })
+  lu.assertEquals(title, "the first 64 of 500")
+  lu.assertEquals(select(2, few_tiles(lunet.zeros { 64, 8, 1, 1 })), "")
 end
 
 -- The byte of a dot, x and y from 0.

@@ -6,6 +6,7 @@
 -- convolutional neural networks", 2012, figure 3.
 
 local core = require "lunet_core"
+local few_tiles = require "lunet.few_tiles"
 
 local function has_filters(layer)
   return layer.weight and layer.weight:dim() == 4
@@ -30,7 +31,8 @@ return function(net, wanted)
     core.raise("viz.filters: %s has no weight (filters, channels, rows, "
                .. "columns)", layer.word)
   end
-  local name = layer.name or layer.word
-  return { weight = layer.weight, picture = {
-    weight = layer.weight, title = ("filters of %s"):format(name) } }
+  local part, left_out = few_tiles(layer.weight)
+  local title = "filters of " .. (layer.name or layer.word)
+  if left_out ~= "" then title = title .. ": " .. left_out end
+  return { weight = layer.weight, picture = { weight = part, title = title } }
 end
