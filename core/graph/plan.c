@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/guard.h"
 #include "base/memory.h"
 #include "base/threads.h"
 #include "graph/net.h"
@@ -237,6 +238,7 @@ static void read_circumstances(ln_plan *p, const ln_net *net,
   p->generation = ln_host_generation();
   p->taps_changed = net->taps_changed;
   p->wants_inputs = net->wants_inputs;
+  p->retains = net->retains;
   p->slots = ln_num_threads();
   p->items = batch_of(net, x);
 }
@@ -263,6 +265,7 @@ ln_status ln_plan_new(ln_net *net, const ln_shape *x, bool training,
   if (!p) return LN_FAILED;
   p->training = training;
   p->careful = careful;
+  p->guarded = ln_is_guarded();
   if (decide(p, net, x)) {
     ln_plan_free(p);
     return LN_FAILED;
@@ -275,7 +278,8 @@ bool ln_plan_fits(const ln_plan *p, const ln_net *net, const ln_shape *x) {
   if (p->generation != ln_host_generation() || p->slots != ln_num_threads() ||
       p->taps_changed != net->taps_changed || p->n_nodes != net->n_nodes ||
       p->n_outputs != net->n_outputs ||
-      (p->training && p->wants_inputs != net->wants_inputs))
+      (p->training && (p->wants_inputs != net->wants_inputs ||
+                       p->retains != net->retains)))
     return false;
   for (int64_t i = 0; i < net->n_inputs; i++)
     if (!ln_shape_equal(&x[i], &p->values[net->inputs[i]].shape)) return false;
@@ -305,7 +309,6 @@ void ln_plan_free(ln_plan *p) {
   ln_free(p->buffers);
   ln_free(p->reads_x);
   ln_free(p->reads_y);
-  ln_free(p->arena);
-  ln_free(p->local);
+  ln_plan_free_memory(p);
   ln_free(p);
 }

@@ -1,4 +1,4 @@
-/* program.c - the program `lunet`: scripts, -e and the prompt.
+/* program.c - the program `lunet`: scripts, -e, the prompt, and commands.
  *
  * It is Lua's own program in all that a user of `lua` would expect, and finds
  * Lunet's Lua half by itself: beside the build folder, or where it was
@@ -18,13 +18,20 @@
 
 static const char usage[] =
     "usage: lunet [options] [FILE.lua [arguments]]\n"
+    "       lunet COMMAND [arguments]\n"
     "\n"
     "  lunet                  a prompt (or the script on standard input)\n"
     "  lunet FILE.lua ...     run a script; - is standard input\n"
     "  -e CODE                run CODE; lunet, nn, optim and data are there\n"
     "  -i                     a prompt, after what else was asked for\n"
-    "  lunet bench ...        measure speed; lunet bench --help says more\n"
-    "  --help, --version\n";
+    "  --check-numerics       stop at the first layer that gives NaN or inf\n"
+    "  --guard                stop at an access beyond the end of a tensor\n"
+    "  --help, --version\n"
+    "\n"
+    "Commands; each has a --help of its own:\n"
+    "  lunet bench ...              measure speed\n"
+    "  lunet new-plugin NAME        a layer that works, to be made your own\n"
+    "  lunet build-plugin FILE.c    compile a layer\n";
 
 enum { EXIT_USAGE = 2 };
 
@@ -176,7 +183,11 @@ static bool run_command(lua_State *L, const char *module) {
 /* The first word, where it is no script but one of these. */
 static const struct command {
   const char *word, *module;
-} commands[] = { { "bench", "lunet.bench" } };
+} commands[] = {
+  { "bench", "lunet.bench" },
+  { "build-plugin", "lunet.commands.build_plugin" },
+  { "new-plugin", "lunet.commands.new_plugin" },
+};
 
 static const char *module_of_command(const char *word) {
   for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
@@ -188,6 +199,7 @@ typedef struct request {
   const char *command; /* its module; NULL: none */
   int script;          /* its place, or the command's, in argv; argc: none */
   bool code, prompt, help, version;
+  bool guard, check_numerics;
   const char *wrong; /* what is not understood */
 } request;
 
@@ -209,6 +221,10 @@ static request read_options(int argc, char **argv) {
       i++;
     } else if (strcmp(word, "-i") == 0) {
       r.prompt = true;
+    } else if (strcmp(word, "--guard") == 0) {
+      r.guard = true;
+    } else if (strcmp(word, "--check-numerics") == 0) {
+      r.check_numerics = true;
     } else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
       r.help = true;
     } else if (strcmp(word, "--version") == 0) {
@@ -253,23 +269,33 @@ static bool run(lua_State *L, int argc, char **argv, const request *r) {
 
 /* ---- Lua with Lunet in it ------------------------------------------------ */
 
+/* Pushes the folder if Lunet's scripts are in it. */
+static bool push_if_scripts(lua_State *L, const char *beside,
+                            const char *path) {
+  char folder[PATH_MAX];
+  lua_pushfstring(L, "%s/%s", beside, path);
+  const bool found = realpath(lua_tostring(L, -1), folder) != NULL;
+  lua_pop(L, 1);
+  if (!found) return false;
+  lua_pushfstring(L, "%s/lunet/init.lua", folder);
+  const bool is_ours = access(lua_tostring(L, -1), R_OK) == 0;
+  lua_pop(L, 1);
+  if (is_ours) lua_pushstring(L, folder);
+  return is_ours;
+}
+
 /* Pushes the folder of Lunet's scripts: ../scripts, seen from the program in
- * its build folder, else where they were installed. */
+ * its build folder; ../share/lunet, where it was installed, also if all of it
+ * was moved since; else where they were to be installed. */
 static void push_script_folder(lua_State *L) {
-  char program[PATH_MAX], folder[PATH_MAX];
+  char program[PATH_MAX];
   const ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
   if (n > 0) {
     program[n] = 0;
-    lua_pushfstring(L, "%s/../scripts", dirname(program));
-    const char *found = realpath(lua_tostring(L, -1), folder);
-    lua_pop(L, 1);
-    lua_pushfstring(L, "%s/lunet/init.lua", found ? found : "");
-    const bool is_ours = found && access(lua_tostring(L, -1), R_OK) == 0;
-    lua_pop(L, 1);
-    if (is_ours) {
-      lua_pushstring(L, found);
+    const char *beside = dirname(program);
+    if (push_if_scripts(L, beside, "../scripts") ||
+        push_if_scripts(L, beside, "../share/lunet"))
       return;
-    }
   }
   lua_pushliteral(L, LN_SCRIPT_FOLDER);
 }
@@ -299,6 +325,7 @@ static int protected_main(lua_State *L) {
   command_line *c = lua_touserdata(L, 1);
   luaL_checkversion(L);
   luaL_openlibs(L);
+  lua_gc(L, LUA_GCGEN, 0, 0); /* as Lua's own program does */
   add_lunet(L);
   set_arg(L, c->argc, c->argv, c->asked->script);
   c->succeeded = run(L, c->argc, c->argv, c->asked);
@@ -319,6 +346,16 @@ static int run_lua(int argc, char **argv, const request *asked) {
   return fine ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* A crash and a call without end are always named; the rest costs time. */
+static void look_for_mistakes(const request *asked) {
+  const char *patience = getenv("LUNET_PATIENCE");
+  const double seconds = patience ? strtod(patience, NULL) : 0;
+  ln_report_crashes();
+  ln_watch_calls(seconds > 0 ? seconds : 10);
+  if (asked->guard) ln_set_guard(true);
+  if (asked->check_numerics) ln_set_check_numerics(true);
+}
+
 int main(int argc, char **argv) {
   const request asked = read_options(argc, argv);
   if (asked.wrong) {
@@ -328,6 +365,7 @@ int main(int argc, char **argv) {
             asked.wrong);
     return EXIT_USAGE;
   }
+  look_for_mistakes(&asked);
   if (asked.help) return fputs(usage, stdout) < 0;
   if (asked.version) return puts("Lunet " LN_VERSION ", " LUA_RELEASE) < 0;
   return run_lua(argc, argv, &asked);

@@ -83,10 +83,14 @@ ln_status im2col_backward(const void *self, const ln_call *call);
                                                const ln_call *c);
 
 #define DECLARE_FOR_ISA(suffix)                                                \
+  DECLARE_METHOD(two_by_two, suffix)                                           \
+  DECLARE_WEIGHTS(two_by_two, suffix)                                          \
   DECLARE_METHOD(winograd, suffix)                                             \
   DECLARE_WEIGHTS(winograd, suffix)                                            \
   ln_status winograd_any_plan_##suffix(const void *self, ln_infer *io);        \
   DECLARE_METHOD(direct, suffix)                                               \
+  DECLARE_METHOD(batch, suffix)                                                \
+  ln_status batch_any_plan_##suffix(const void *self, ln_infer *io);           \
   DECLARE_METHOD(depthwise, suffix)
 
 DECLARE_FOR_ISA(baseline)

@@ -307,7 +307,25 @@ local function random_depthwise()
   local channels, kernel = pick(6), pick(2) * 2 + 1
   return { pick(3), channels, kernel + pick(12), kernel + pick(40) },
     { out_channels = channels, groups = channels, kernel_size = kernel,
-      padding = { pick(0, kernel), pick(0, kernel) }, bias = pick(2) == 1 }
+      padding = { pick(0, kernel - 1), pick(0, kernel - 1) },
+      bias = pick(2) == 1 }
+end
+
+-- Maps of 2x2 pixels, with more and fewer images, channels and filters than a
+-- vector has lanes.
+local function random_two_by_two()
+  return { pick(130), pick(70), 2, 2 },
+    { out_channels = pick(70), kernel_size = 3, padding = 1,
+      bias = pick(2) == 1 }
+end
+
+-- What a vector of images suits; with more images than lanes, and fewer.
+local function random_batch()
+  local groups = pick(2)
+  return { pick(34), groups * pick(4), 4 + pick(9), 4 + pick(16) },
+    { out_channels = groups * pick(9), kernel_size = { pick(3), pick(3) },
+      groups = groups, dilation = { pick(2), pick(2) },
+      padding = { pick(0, 5), pick(0, 5) }, bias = pick(2) == 1 }
 end
 
 local function assert_agrees(method, random_shapes, times)
@@ -325,12 +343,20 @@ function TestConv2d:test_direct_on_random_shapes()
   assert_agrees("direct", random_case, 40)
 end
 
+function TestConv2d:test_batch_on_random_shapes()
+  assert_agrees("batch", random_batch, 30)
+end
+
 function TestConv2d:test_winograd_on_random_shapes()
   assert_agrees("winograd", random_tiles, 25)
 end
 
 function TestConv2d:test_depthwise_on_random_shapes()
   assert_agrees("depthwise", random_depthwise, 20)
+end
+
+function TestConv2d:test_two_by_two_on_random_shapes()
+  assert_agrees("2x2", random_two_by_two, 15)
 end
 
 -- ---- the fast methods ------------------------------------------------------
@@ -345,6 +371,8 @@ local examples = {
   { "winograd", tiles, { 2, 17, 7, 9 } },
   { "winograd", fives, { 2, 17, 7, 9 } },
   { "depthwise", depthwise, { 2, 5, 7, 9 } },
+  { "batch", { out_channels = 7, kernel_size = 3, padding = 1 },
+    { 2, 3, 7, 9 } },
   { "direct", { out_channels = 5, kernel_size = 3, stride = 2 },
     { 2, 3, 7, 9 } },
   { "direct", { out_channels = 33, kernel_size = 3, stride = 2 },
