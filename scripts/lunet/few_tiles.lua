@@ -7,7 +7,8 @@ local most_items, most_tiles = 64, 512
 return function(batch)
   local n, channels = table.unpack(batch:shape())
   local items = math.min(n, most_items)
-  local planes = math.min(channels, math.max(3, most_tiles // math.max(1, items)))
+  local planes = math.max(3, most_tiles // math.max(1, items))
+  planes = math.min(channels, planes)
   local said = {}
   if items < n then
     said[1] = ("the first %d of %d"):format(items, n)

@@ -15,6 +15,7 @@
 -- Images above 1 are scaled so that the largest value is white. How it draws
 -- without a file: terminal/kind.lua.
 
+local chart = require "lunet.chart"
 local core = require "lunet_core"
 local few_tiles = require "lunet.few_tiles"
 local options = require "lunet.options"
@@ -43,6 +44,11 @@ local function batch_of(x)
   return x
 end
 
+local function refuse_empty(shape)
+  core.raise("show: a tensor of shape (%s) holds no numbers, there is nothing "
+             .. "to draw", table.concat(shape, ","))
+end
+
 local function refuse_nonfinite(x)
   local largest = x:abs():max()
   if largest - largest ~= 0 then
@@ -51,12 +57,20 @@ local function refuse_nonfinite(x)
   end
 end
 
-local function of_tensor(x)
-  if x:dim() == 1 and x:numel() > 0 then
-    return "curves", { lines = { { name = "", y = x } } }
+-- A curve; its gaps are counted in the title, as a histogram does.
+local function of_list(x)
+  local gaps = 0
+  for _, y in ipairs(x:tolist()) do
+    if not chart.finite(y) then gaps = gaps + 1 end
   end
+  local title = gaps > 0 and ("%d not finite, left out"):format(gaps) or ""
+  return "curves", { lines = { { name = "", y = x } }, title = title }
+end
+
+local function of_tensor(x)
+  if x:numel() == 0 then refuse_empty(x:shape()) end
+  if x:dim() == 1 then return of_list(x) end
   local batch = batch_of(x)
-  if batch:numel() == 0 then refuse_shape(x:shape()) end
   refuse_nonfinite(batch)
   local part, title = few_tiles(batch)
   if part:min() < 0 then return "filters", { weight = part, title = title } end

@@ -411,8 +411,16 @@ function TestShow:test_the_largest_is_white()
   lu.assertEquals(grey(picture, 22, 120), 255)
 end
 
+function TestShow:test_gaps_of_a_curve_are_counted()
+  lu.assertStrContains(shown("LUNET_SHOW=ascii",
+                             "lunet.tensor { 1, 0/0, 3, 1/0 }"),
+                       "2 not finite, left out")
+  lu.assertNotStrContains(shown("LUNET_SHOW=ascii", "lunet.tensor { 1, 2, 3 }"),
+                          "not finite")
+end
+
 function TestShow:test_refusals()
-  lu.assertErrorMsgContains("of shape (0,3) is no image", lunet.show,
+  lu.assertErrorMsgContains("of shape (0,3) holds no numbers", lunet.show,
                             lunet.rand { 0, 3 }, "x.png")
   lu.assertErrorMsgContains("of shape (2,3,4) is no image", lunet.show,
                             lunet.rand { 1, 2, 3, 4 }[1], "x.png")

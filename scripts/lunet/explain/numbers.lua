@@ -2,8 +2,9 @@
 
 local numbers = {}
 
--- Four digits, and no minus before a zero.
+-- Four digits, and no minus before a zero or before what is no number.
 function numbers.text(value)
+  if value ~= value then return "nan" end
   if value == 0 then return "0" end
   return ("%.4g"):format(value)
 end
