@@ -112,7 +112,8 @@ local function understood(x)
   core.raise("show: the first argument is %s, it must be a tensor, a run of "
              .. "lunet.fit, a result of lunet.viz, or the options of a "
              .. "picture\n  try show(net[1].weight), or show{ lines = { { name "
-             .. "= \"loss\", y = run.loss } } }", options.shown(x))
+             .. "= \"loss\", y = run.loss } } }\n  pictures start from lines, "
+             .. "images, weight, counts, values or points", options.shown(x))
 end
 
 -- ---- where to draw ---------------------------------------------------------

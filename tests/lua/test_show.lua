@@ -427,6 +427,8 @@ function TestShow:test_refusals()
   lu.assertErrorMsgContains("the first argument is 3, it must be a tensor",
                             lunet.show, 3, "x.png")
   lu.assertErrorMsgContains("the first argument is a table", lunet.show, {})
+  lu.assertErrorMsgContains("lines, images, weight, counts, values or points",
+                            lunet.show, { imges = lunet.rand { 1, 1, 3, 3 } })
   lu.assertErrorMsgContains("the first argument is nil", lunet.show)
   lu.assertErrorMsgContains("it must be a file's name", lunet.show,
                             lunet.rand { 3, 3 }, 7)
