@@ -307,7 +307,7 @@ static void compute_panel(const job *j, int64_t panel, float *scratch) {
     for (int f = 0; f < PRODUCTS; f++)
       ln_row_product(maps, vectors, j->C,
                      j->V_at + f * j->V.per_product + n * LN_VECTOR,
-                     j->V.per_block, U + f * j->per_U, M + f * j->per_M);
+                     j->V.per_block, U + f * j->per_U, false, M + f * j->per_M);
     for (int v = 0; v < vectors; v++)
       store_outputs(j, k + v * LN_VECTOR, n, maps, M + v * LN_VECTOR,
                     vectors * LN_VECTOR);
