@@ -3,7 +3,7 @@
 
 local paper = require "lunet.paper"
 
-local picture = {}
+local picture = { bars = require "lunet.bars" } -- for files alone
 
 for _, word in ipairs { "curves", "sheet", "filters", "confusion",
                         "histogram", "scatter" } do
