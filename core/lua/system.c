@@ -1,11 +1,12 @@
 /* system.c - what the Lua half needs of the system beyond Lua's own library:
  * a clock, files and folders, where the program lies, and whether a terminal
- * listens. */
+ * listens, of what size. */
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -48,6 +49,19 @@ static int program(lua_State *L) {
   if (n < 0) return 0;
   lua_pushlstring(L, path, (size_t)n);
   return 1;
+}
+
+/* core.terminal_size() -> columns and rows of the terminal that standard
+ * output goes to; 80 and 24 where there is none, or it does not say. And how
+ * many pixels wide it is, 0: it does not say. */
+static int terminal_size(lua_State *L) {
+  struct winsize size;
+  const bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 &&
+                     size.ws_col > 0 && size.ws_row > 0;
+  lua_pushinteger(L, known ? size.ws_col : 80);
+  lua_pushinteger(L, known ? size.ws_row : 24);
+  lua_pushinteger(L, known ? size.ws_xpixel : 0);
+  return 3;
 }
 
 static void close_folder(void *folder) {
@@ -137,6 +151,7 @@ void ln_lua_open_system(lua_State *L) {
   static const luaL_Reg functions[] = { { "clock", read_clock },
                                         { "is_terminal", is_terminal },
                                         { "is_typed", is_typed },
+                                        { "terminal_size", terminal_size },
                                         { "program", program },
                                         { "file_stamp", file_stamp },
                                         { "list_folder", list_folder },

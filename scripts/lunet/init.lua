@@ -23,7 +23,7 @@ for _, name in ipairs {
 end
 
 local parts = { "nn", "optim", "data", "plugins", "fit", "accuracy", "picture",
-                "show", "zoo", "vanishing_gradient", "shift_test", "help",
+                "show", "viz", "zoo", "vanishing_gradient", "shift_test", "help",
                 "watch", "diagnose", "report" }
 
 local function is_part(name)

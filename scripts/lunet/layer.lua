@@ -112,6 +112,18 @@ function layer:find_nonfinite(x, dy)
   return module.find_nonfinite(self, x, dy)
 end
 
+-- Prints of which products the output at place {n, k, oy, ox} (from 1; what is
+-- left out in front is 1) is the sum, for the input x; several inputs: a list.
+function layer:explain(x, place)
+  print(require "lunet.explain.output"(self, x, place))
+end
+
+-- Prints where the gradient of the weight at place {k, c, ky, kx} comes from,
+-- for the input x and the gradient dy of the output.
+function layer:explain_grad(x, dy, place)
+  print(require "lunet.explain.gradient"(self, x, dy, place))
+end
+
 -- The options in force, defaults and inferred sizes included.
 function layer:options() return self.core_layer:options() end
 

@@ -129,6 +129,14 @@ function module:summary(...)
   print(require("lunet.summary").text(self))
 end
 
+-- Prints why each layer gives the shape that it gives: its size formula with
+-- the numbers put in. Shapes as for summary.
+function module:why_shape(...)
+  local built = self:core_net():shape(0) ~= nil
+  if select("#", ...) > 0 or not built then self:infer_shapes(...) end
+  print(require("lunet.explain.shapes").text(self))
+end
+
 -- ---- passes --------------------------------------------------------------
 
 local function after_pass(net, ...)
@@ -350,12 +358,20 @@ end
 
 -- The part of the image that a unit of this layer (left out: the last) sees,
 -- as the windows on the way say: { size = {h, w}, jump = {h, w}, start =
--- {h, w} }; docs/student/receptive-field.md defines them. `input`: of which
--- input of the net, from 1. Nothing where the layer does not see it. The net
--- must have been built; a shared layer is looked at where it is used first.
-function module:receptive_field(layer, input)
+-- {h, w} }; docs/student/receptive-field.md defines them. Nothing where the
+-- layer does not see it. The net must have been built; a shared layer is
+-- looked at where it is used first.
+--   receptive_field(layer, input)         `input`: of which input, from 1
+--   receptive_field(layer, y, x, image)   that of the unit in row y, column x:
+--                                         also first and last = {row, column};
+--                                         lunet.show draws it on the image
+function module:receptive_field(layer, y, x, image)
   local node = layer and find_node(self, layer, "receptive_field")
-  return require("lunet.receptive_field").computed(self, node, input or 1)
+  local computed = require("lunet.receptive_field").computed
+  if x == nil then return computed(self, node, y or 1) end
+  local field = computed(self, node, 1)
+  if not field then return nil end
+  return require("lunet.drawn_field")(self, node, field, { y, x }, image)
 end
 
 -- The same measured: the gradient of the unit at row y, column x (left out:
@@ -366,6 +382,15 @@ function module:measured_receptive_field(layer, y, x, input)
   local node = layer and find_node(self, layer, what)
   return require("lunet.measured_field").measured(self, node, { y, x },
                                                   input or 1)
+end
+
+-- Prints of which products one output of a layer of the net is the sum, when
+-- the net is given x; the rest as layer:explain.
+function module:explain(layer, x, place)
+  local number = find_node(self, layer, "explain")
+  local inputs = require "lunet.explain.inputs"(self, number, x)
+  local node = select(2, self:core_net()).nodes[number]
+  print(require "lunet.explain.output"(node.layer, inputs, place))
 end
 
 -- ---- taps ----------------------------------------------------------------
