@@ -14,8 +14,8 @@
  * where V holds the maps' sums, U the filters' differences, and y is sums of M.
  * The gradient of x is the same with filters turned by 180 degrees, and that of
  * w the transpose: dU[f][c,k] = sum over n of V[f][n,c] * Z[f][n,k], where Z is
- * made of dy. U is made panel by panel where it is used: of 512 x 512 filters it
- * would not fit in the caches.
+ * made of dy. U is made panel by panel where it is used: of 512 x 512 filters
+ * it would not fit in the caches.
  *
  * After Winograd 1980, who has the same for longer signals. */
 #include "conv2d.h"

@@ -22,9 +22,9 @@ for _, name in ipairs {
   lunet[name] = core[name]
 end
 
-local parts = { "nn", "optim", "data", "plugins", "fit", "accuracy", "picture",
-                "show", "viz", "zoo", "vanishing_gradient", "shift_test", "help",
-                "watch", "diagnose", "report" }
+local parts = { "nn", "optim", "data", "plugins", "fit", "accuracy",
+                "picture", "show", "viz", "zoo", "vanishing_gradient",
+                "shift_test", "help", "watch", "diagnose", "report" }
 
 local function is_part(name)
   for _, part in ipairs(parts) do
