@@ -14,6 +14,7 @@
 
 #include <lualib.h>
 
+#include "check/command.h"
 #include "lua/binding.h"
 
 static const char usage[] =
@@ -23,7 +24,10 @@ static const char usage[] =
     "  lunet FILE.lua ...     run a script; - is standard input\n"
     "  -e CODE                run CODE; lunet, nn, optim and data are there\n"
     "  -i                     a prompt, after what else was asked for\n"
-    "  --help, --version\n";
+    "  --help, --version\n"
+    "\n"
+    "  lunet check-plugin FILE.so|FILE.c|WORD ...   check layers; see its "
+    "--help\n";
 
 enum { EXIT_USAGE = 2 };
 
@@ -289,6 +293,8 @@ static int run_lua(int argc, char **argv, const request *asked) {
 }
 
 int main(int argc, char **argv) {
+  if (argc > 1 && strcmp(argv[1], "check-plugin") == 0)
+    return ln_check_command(argc - 1, argv + 1);
   const request asked = read_options(argc, argv);
   if (asked.wrong) {
     fprintf(stderr, "lunet: %s '%s'; see lunet --help\n",

@@ -1,0 +1,142 @@
+/* group_cost.c - the cost that infer declares: does it grow with the batch,
+ * and does it fit the number of products that a linear layer computes? */
+#include <math.h>
+#include <string.h>
+
+#include "base/threads.h"
+#include "check/trial.h"
+#include "check/watch.h"
+
+static bool flops_of_batch(ln_trial *t, int64_t batch, double *forward,
+                           double *backward) {
+  ln_shape x[LN_MAX_PORTS];
+  ln_inference r = { 0 };
+  memcpy(x, t->sample->x, sizeof x);
+  for (int k = 0; k < t->n_x; k++)
+    if (x[k].rank) x[k].dim[0] = batch;
+  ln_watch_enter("infer");
+  const ln_status s = ln_instance_infer(t->instance, x, t->n_x, 0, &r);
+  ln_watch_leave();
+  if (s) return false;
+  *forward = r.flops;
+  *backward = r.flops_backward;
+  ln_inference_free(&r);
+  return true;
+}
+
+static void check_scaling(ln_checking *c, ln_trial *t) {
+  double f4, b4, f8, b8;
+  if (t->sample->x[0].rank < 2) return;
+  if (!flops_of_batch(t, 4, &f4, &b4) || !flops_of_batch(t, 8, &f8, &b8))
+    return;
+  if (!(f4 >= 0) || !isfinite(f4) || !(b4 >= 0))
+    ln_report(c, "cost.flops", "flops are %g forward, %g backward", f4, b4);
+  if (f4 > 0 && fabs(f8 / f4 - 2) > 0.5)
+    ln_report_values(c, "cost.flops", 2 * f4, f8,
+                     "flops of a batch of 8, after %g for 4", f4);
+  if (b4 > 0 && fabs(b8 / b4 - 2) > 0.5)
+    ln_report_values(c, "cost.flops", 2 * b4, b8,
+                     "flops_backward of a batch of 8, after %g for 4", b4);
+}
+
+/* How many elements of y change with element e of x. */
+static int64_t reach_of(ln_trial *t, const ln_numbers *y, int64_t e) {
+  const ln_way way = { .evaluation = true };
+  int64_t n = 0;
+  const float before = t->x[0].at[e];
+  t->x[0].at[e] = before + 8;
+  if (ln_trial_forward(t, &way))
+    for (int64_t i = 0; i < y->count; i++) n += y->at[i] != t->y[0].at[i];
+  t->x[0].at[e] = before;
+  return n;
+}
+
+/* The products of a linear layer: over all x, how many y each one reaches.
+ * Counted for the first item of the batch. */
+static double count_products(ln_trial *t) {
+  const ln_way way = { .evaluation = true };
+  const int64_t items = t->x[0].shape.dim[0];
+  double n = 0;
+  if (!items || !ln_trial_forward(t, &way)) return 0;
+  ln_numbers y = ln_numbers_copy(&t->y[0]);
+  for (int64_t e = 0; e < t->x[0].count / items; e++)
+    n += (double)reach_of(t, &y, e);
+  ln_numbers_free(&y);
+  return n * (double)items;
+}
+
+/* Zeros around an image make the count smaller than the products done. */
+static void check_products(ln_checking *c, ln_trial *t) {
+  const ln_layer *l = &c->known->layer;
+  const int64_t items = t->x[0].shape.dim[0];
+  if (!(l->traits & LN_LINEAR) || t->n_x != 1 || !t->n_w) return;
+  if (!items || t->x[0].count / items > 400) return;
+  const double products = count_products(t);
+  const double flops = t->inference.flops;
+  if (products <= 0) return;
+  if (flops < 1.4 * products || flops > 5 * products)
+    ln_report_values(c, "cost.flops", 2 * products, flops,
+                     "flops, where x reaches y over %g products (a "
+                     "multiply-add counts as 2)",
+                     products);
+}
+
+/* ---- the window ---- */
+
+/* Does y look at x exactly where the window says? The element in the midst of
+ * x must reach the outputs whose window covers it, and no others, as far as
+ * rows are concerned. */
+static bool covers(const ln_axis *a, int64_t out, int64_t at) {
+  const int64_t from = at + a->pad_before - out * a->stride;
+  return from >= 0 && from % a->dilation == 0 &&
+         from / a->dilation < a->kernel;
+}
+
+static void check_row(ln_checking *c, ln_trial *t, int axis,
+                      const bool *touched, int64_t n, int64_t at) {
+  const ln_axis *a = &t->inference.window[axis];
+  for (int64_t o = 0; o < n; o++)
+    if (touched[o] && !covers(a, o, at))
+      ln_report(c, "cost.window",
+                "y at place %" PRId64 " (from 0) of dim %d from the end reads "
+                "x at %" PRId64 ", which its window does not cover",
+                o, t->inference.window_dims - axis, at);
+}
+
+static void check_window(ln_checking *c, ln_trial *t) {
+  const ln_way way = { .evaluation = true };
+  const int dims = t->inference.window_dims;
+  const ln_shape *x = &t->x[0].shape, *y = &t->y[0].shape;
+  if (!dims || !t->x[0].count || !ln_trial_forward(t, &way)) return;
+  ln_numbers before = ln_numbers_copy(&t->y[0]);
+  int64_t e = t->x[0].count / 2;
+  const float old = t->x[0].at[e];
+  t->x[0].at[e] = 50;
+  bool good = ln_trial_forward(t, &way);
+  t->x[0].at[e] = old;
+  int64_t x_step = 1, y_step = 1;
+  for (int a = dims - 1; good && a >= 0; a--) {
+    const int64_t n = y->dim[y->rank - dims + a], m = x->dim[x->rank - dims + a];
+    bool touched[512] = { false };
+    if (n > 512) break;
+    for (int64_t i = 0; i < before.count; i++)
+      if (before.at[i] != t->y[0].at[i]) touched[i / y_step % n] = true;
+    check_row(c, t, a, touched, n, e / x_step % m);
+    x_step *= m;
+    y_step *= n;
+  }
+  ln_numbers_free(&before);
+}
+
+void ln_group_cost(ln_checking *c) {
+  ln_sample s;
+  ln_trial t;
+  ln_set_num_threads(1);
+  for (int i = 0; i < c->samples; i++) {
+    if (!ln_trial_draw(&t, c, &s, i, "textbook")) continue;
+    check_scaling(c, &t);
+    check_products(c, &t);
+    check_window(c, &t);
+    ln_trial_close(&t);
+  }
+}

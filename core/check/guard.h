@@ -1,0 +1,39 @@
+/* guard.h - memory that notices what is done to it: each piece stands flush
+ * against a page that nobody may touch, has canaries on its other side, and
+ * becomes untouchable when its call is over. */
+#ifndef LUNET_CHECK_GUARD_H
+#define LUNET_CHECK_GUARD_H
+
+#include <lunet/lunet.h>
+
+typedef enum ln_piece_state {
+  LN_PIECE_FREE,     /* never handed out */
+  LN_PIECE_OPEN,     /* to be written */
+  LN_PIECE_SEALED,   /* only to be read */
+  LN_PIECE_WITHHELD, /* promised not to be looked at */
+  LN_PIECE_RETIRED   /* its call has returned */
+} ln_piece_state;
+
+typedef struct ln_piece {
+  char name[32]; /* "x", "dw (bias)", "the workspace" */
+  char *room;    /* the pages, between two guards */
+  char *data;
+  int64_t bytes;
+  bool floats; /* else plain bytes, which begin at a multiple of 64 */
+  ln_piece_state state;
+} ln_piece;
+
+/* Is there room for so many bytes in a piece? */
+bool ln_guard_fits(int64_t bytes);
+/* A piece filled with the word `fill`, whose end (left: whose beginning)
+ * touches a guard. It lives until LN_GUARD_PIECES more have been taken. */
+enum { LN_GUARD_PIECES = 256 };
+ln_piece *ln_guard_take(const char *name, int64_t bytes, bool floats, bool left,
+                        uint32_t fill);
+void ln_guard_set(ln_piece *, ln_piece_state);
+/* Are the bytes around it as they were? Else the offset of one that is not. */
+bool ln_guard_intact(const ln_piece *, int64_t *offset);
+/* The piece that an address belongs to, guards included; NULL: none. */
+const ln_piece *ln_guard_find(const void *address);
+
+#endif
