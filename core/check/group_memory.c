@@ -1,6 +1,5 @@
 /* group_memory.c - what a layer does to memory: guards on both sides, two
  * fillings of everything to be written, what is kept, and what leaks. */
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -134,20 +133,15 @@ static void count_heap_calls(ln_checking *c, ln_trial *t) {
               calls);
 }
 
-static int64_t heap_bytes(void) {
-  const struct mallinfo2 m = mallinfo2();
-  return (int64_t)(m.uordblks + m.hblkhd);
-}
-
 /* The first steps may fill caches; later ones must not grow. */
 static void look_for_leaks(ln_checking *c, ln_trial *t) {
   enum { STEPS = 60 };
   for (int i = 0; i < 5; i++)
     if (!run_both(t, &(ln_way){ 0 })) return;
-  const int64_t before = heap_bytes();
+  const int64_t before = ln_heap_bytes();
   for (int i = 0; i < STEPS; i++) run_both(t, &(ln_way){ 0 });
-  const int64_t grown = heap_bytes() - before;
-  if (grown >= STEPS * 8)
+  const int64_t grown = ln_heap_bytes() - before;
+  if (grown >= STEPS)
     ln_report_values(c, "memory.leak", 0, (double)grown,
                      "the heap has grown by %" PRId64 " bytes in %d steps",
                      grown, STEPS);
@@ -158,11 +152,11 @@ static void look_for_lost_instances(ln_checking *c, const ln_sample *s) {
   ln_trial t;
   for (int i = 0; i < 3; i++)
     if (ln_trial_open(&t, c, s, NULL)) ln_trial_close(&t);
-  const int64_t before = heap_bytes();
+  const int64_t before = ln_heap_bytes();
   for (int i = 0; i < TIMES; i++)
     if (ln_trial_open(&t, c, s, NULL)) ln_trial_close(&t);
-  const int64_t grown = heap_bytes() - before;
-  if (grown >= TIMES * 8)
+  const int64_t grown = ln_heap_bytes() - before;
+  if (grown >= TIMES)
     ln_report_values(c, "memory.destroy", 0, (double)grown,
                      "%d instances made and released leave %" PRId64 " bytes",
                      TIMES, grown);

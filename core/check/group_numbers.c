@@ -79,7 +79,8 @@ static bool compare(ln_trial *t, ln_numbers *n, const ln_numbers *gradient,
   const double doubt = fabs(coarse.value - fine.value);
   const double scale = fabs(fine.value) > size ? fabs(fine.value) : size;
   const double noise = coarse.noise + fine.noise;
-  const double allowed = 3e-3 * scale + 4 * doubt + 4 * noise + 1e-6;
+  const double allowed = 3e-3 * scale + 4 * doubt + 4 * noise + 1e-6 +
+                         ln_trial_gradient_floor(t, gradient);
   if (fabs(got - fine.value) <= allowed) return true;
   if (isfinite(got) && doubt > 0.2 * fabs(got - fine.value)) return false;
   if (element >= 0)

@@ -12,7 +12,7 @@ static void compare(ln_checking *c, const char *check, const char *what,
                     const ln_numbers *a, const ln_numbers *b, int n,
                     double tolerance) {
   for (int k = 0; k < n; k++) {
-    const int64_t i = ln_numbers_apart(&a[k], &b[k], tolerance);
+    const int64_t i = ln_numbers_apart(&a[k], &b[k], tolerance, 10 * tolerance);
     if (i >= 0)
       ln_report_values(c, check, (double)a[k].at[i], (double)b[k].at[i],
                        "element %" PRId64 " (from 0) of %s", i, what);

@@ -12,21 +12,35 @@
 #include <string.h>
 #include <sys/mman.h>
 
-static int64_t calls;
+static int64_t calls, bytes_held;
 static int fill_byte;
 
 int64_t ln_heap_calls(void) {
   return calls;
 }
 
+int64_t ln_heap_bytes(void) {
+  return bytes_held;
+}
+
 void ln_fill_heap(int byte) {
   fill_byte = byte;
 }
 
-static void *filled(void *p, size_t bytes) {
+static void hold(const void *p, int sign) {
+  const int64_t n = (int64_t)malloc_usable_size((void *)(uintptr_t)p);
+  __atomic_add_fetch(&bytes_held, sign * n, __ATOMIC_RELAXED);
+}
+
+static void *asked(void *p) {
   __atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED);
-  if (p && fill_byte) memset(p, fill_byte, bytes);
+  hold(p, 1);
   return p;
+}
+
+static void *filled(void *p, size_t bytes) {
+  if (p && fill_byte) memset(p, fill_byte, bytes);
+  return asked(p);
 }
 
 static void *counted_malloc(size_t bytes) {
@@ -34,13 +48,12 @@ static void *counted_malloc(size_t bytes) {
 }
 
 static void *counted_calloc(size_t n, size_t bytes) {
-  __atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED);
-  return calloc(n, bytes);
+  return asked(calloc(n, bytes));
 }
 
 static void *counted_realloc(void *p, size_t bytes) {
-  __atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED);
-  return realloc(p, bytes);
+  hold(p, -1);
+  return asked(realloc(p, bytes));
 }
 
 static void *counted_aligned(size_t alignment, size_t bytes) {
@@ -53,6 +66,16 @@ static int counted_posix(void **p, size_t alignment, size_t bytes) {
   return failed;
 }
 
+static void *counted_strdup(const char *s) {
+  return asked(strdup(s));
+}
+
+static void counted_free(void *p) {
+  hold(p, -1);
+  free(p);
+}
+
+/* C++'s new and delete are malloc and free. */
 static const struct {
   const char *name;
   uintptr_t counter;
@@ -62,6 +85,13 @@ static const struct {
   { "realloc", (uintptr_t)counted_realloc },
   { "aligned_alloc", (uintptr_t)counted_aligned },
   { "posix_memalign", (uintptr_t)counted_posix },
+  { "strdup", (uintptr_t)counted_strdup },
+  { "free", (uintptr_t)counted_free },
+  { "_Znwm", (uintptr_t)counted_malloc },
+  { "_Znam", (uintptr_t)counted_malloc },
+  { "_ZdlPv", (uintptr_t)counted_free },
+  { "_ZdaPv", (uintptr_t)counted_free },
+  { "_ZdlPvm", (uintptr_t)counted_free },
 };
 
 typedef struct tables {

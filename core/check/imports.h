@@ -7,7 +7,9 @@
 
 /* Watches the plugin of this handle of dlopen. */
 void ln_count_heap_calls(void *handle);
-int64_t ln_heap_calls(void); /* of malloc, calloc, realloc, aligned_alloc */
+/* Since then: calls that asked for memory, and bytes not given back. */
+int64_t ln_heap_calls(void);
+int64_t ln_heap_bytes(void);
 /* What malloc gives is filled with this byte from now on. */
 void ln_fill_heap(int byte);
 

@@ -169,10 +169,10 @@ static void add_parameters(frame *f, const pass *p) {
   }
   f->running.call.state = here(f);
   for (int k = 0; k < t->n_state; k++) {
-    void *home = p->backward || p->way->evaluation ? NULL : t->after[k].at;
+    void *home = p->backward ? NULL : t->after[k].at;
     const ln_piece *piece = add_piece(
         f, p, of_parameter(name, "state", ln_instance_state(i, k)),
-        t->state[k].count * 4, true, t->state[k].at, home);
+        t->after[k].count * 4, true, t->after[k].at, home);
     add_tensor(f, &t->state[k].shape, (float *)(void *)piece->data);
   }
 }

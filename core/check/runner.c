@@ -34,6 +34,7 @@ void ln_findings_add(ln_findings *all, const ln_finding *f) {
 /* What the plugin prints is not to disturb the report. */
 static void divert_output(void) {
   char name[] = "/tmp/lunet-check-XXXXXX";
+  if (getenv("LUNET_CHECK_SANITIZED")) return; /* its words are the finding */
   const int file = mkstemp(name);
   if (file < 0) return;
   unlink(name);

@@ -45,15 +45,29 @@ static double root_mean_square(const ln_numbers *n) {
 }
 
 int64_t ln_numbers_apart(const ln_numbers *a, const ln_numbers *b,
-                         double tolerance) {
+                         double tolerance, double floor) {
   const double size = root_mean_square(a);
   for (int64_t i = 0; i < a->count; i++) {
     const double u = a->at[i], v = b->at[i];
     if (isnan(u) && isnan(v)) continue;
     if (u == v) continue;
-    if (!(fabs(u - v) <= tolerance * (fabs(u) + size) + 1e-30)) return i;
+    const double allowed = tolerance * (fabs(u) + size);
+    if (!(fabs(u - v) <= (allowed > floor ? allowed : floor))) return i;
   }
   return -1;
+}
+
+double ln_numbers_largest(const ln_numbers *numbers, int n) {
+  double largest = 0;
+  for (int k = 0; k < n; k++)
+    for (int64_t i = 0; i < numbers[k].count; i++)
+      largest = fmax(largest, fabs((double)numbers[k].at[i]));
+  return largest;
+}
+
+double ln_trial_gradient_floor(const ln_trial *t, const ln_numbers *gradient) {
+  const double dy = ln_numbers_largest(t->dy, t->n_y);
+  return ln_numbers_largest(gradient, 1) < 1e-3 * dy ? 1e-3 * dy : 1e-5 * dy;
 }
 
 /* ---- opening ---- */

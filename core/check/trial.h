@@ -73,10 +73,15 @@ ln_numbers ln_numbers_copy(const ln_numbers *);
 void ln_numbers_free(ln_numbers *);
 /* The first place where the bits differ; -1: none. */
 int64_t ln_numbers_differ(const ln_numbers *a, const ln_numbers *b);
-/* The first place where they differ by more than a few roundings, seen beside
- * the size of the numbers as a whole; -1: none. NaN is near NaN only. */
+/* The first place where they differ by more than the tolerance times their
+ * size (that of the place and of the whole) and by more than the floor; -1:
+ * none. NaN is near NaN only. */
 int64_t ln_numbers_apart(const ln_numbers *a, const ln_numbers *b,
-                         double tolerance);
+                         double tolerance, double floor);
+double ln_numbers_largest(const ln_numbers *, int n); /* of n tensors */
+/* The floor for dx and dw: where all gradients are next to nothing beside dy,
+ * what is left are roundings. */
+double ln_trial_gradient_floor(const ln_trial *, const ln_numbers *gradient);
 
 /* Names of methods: 0 textbook, then the rows; NULL behind the last. */
 const char *ln_trial_method(const ln_known_layer *, int index);
