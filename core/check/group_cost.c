@@ -67,8 +67,14 @@ static double count_products(ln_trial *t) {
 
 /* Zeros around an image are multiplied, too, and not counted. */
 static bool has_zeros_around(const ln_trial *t) {
-  for (int a = 0; a < t->inference.window_dims; a++)
-    if (t->inference.window[a].pad_before) return true;
+  const int dims = t->inference.window_dims;
+  const ln_shape *x = &t->x[0].shape, *y = &t->y[0].shape;
+  for (int a = 0; a < dims; a++) {
+    const ln_axis *w = &t->inference.window[a];
+    const int64_t last = (y->dim[y->rank - dims + a] - 1) * w->stride +
+                         w->dilation * (w->kernel - 1) - w->pad_before;
+    if (w->pad_before || last >= x->dim[x->rank - dims + a]) return true;
+  }
   return false;
 }
 

@@ -48,6 +48,9 @@ static bool holds(const ln_numbers *n, int64_t i, uint32_t fill) {
   return !memcmp(&n->at[i], &fill, sizeof fill);
 }
 
+typedef void compare_two(ln_checking *, const char *what, const ln_numbers *,
+                         const ln_numbers *);
+
 static void compare_fillings(ln_checking *c, const char *what,
                              const ln_numbers *a, const ln_numbers *b) {
   const int64_t i = ln_numbers_differ(a, b);
@@ -60,22 +63,42 @@ static void compare_fillings(ln_checking *c, const char *what,
   else
     ln_report(c, "memory.accumulate",
               "element %" PRId64 " (from 0) of %s depends on what stood in "
-              "the memory before",
+              "its memory before",
+              i, what);
+}
+
+static void compare_garbage(ln_checking *c, const char *what,
+                            const ln_numbers *a, const ln_numbers *b) {
+  const int64_t i = ln_numbers_differ(a, b);
+  if (i >= 0)
+    ln_report(c, "memory.garbage",
+              "element %" PRId64 " (from 0) of %s depends on what stood in "
+              "the workspace, saved or scratch memory before",
               i, what);
 }
 
 static void compare_results(ln_checking *c, const ln_trial *t, results *a,
-                            results *b) {
-  for (int k = 0; k < t->n_y; k++)
-    compare_fillings(c, "y", &a->y[k], &b->y[k]);
+                            results *b, compare_two *compare) {
+  for (int k = 0; k < t->n_y; k++) compare(c, "y", &a->y[k], &b->y[k]);
   for (int k = 0; k < t->n_state; k++)
-    compare_fillings(c, "the state", &a->after[k], &b->after[k]);
+    compare(c, "the state", &a->after[k], &b->after[k]);
   if (!ln_trial_has_backward(t)) return;
   for (int k = 0; k < t->n_x; k++)
-    if (ln_trial_gives_dx(t, k))
-      compare_fillings(c, "dx", &a->dx[k], &b->dx[k]);
-  for (int k = 0; k < t->n_w; k++)
-    compare_fillings(c, "dw", &a->dw[k], &b->dw[k]);
+    if (ln_trial_gives_dx(t, k)) compare(c, "dx", &a->dx[k], &b->dx[k]);
+  for (int k = 0; k < t->n_w; k++) compare(c, "dw", &a->dw[k], &b->dw[k]);
+}
+
+static void compare_runs(ln_checking *c, ln_trial *t, const ln_way *one,
+                         const ln_way *two, compare_two *compare) {
+  results a, b;
+  if (!run_both(t, one)) return;
+  keep_results(t, &a);
+  if (run_both(t, two)) {
+    keep_results(t, &b);
+    compare_results(c, t, &a, &b, compare);
+    drop_results(&b);
+  }
+  drop_results(&a);
 }
 
 /* Everything to be written begins with one pattern, then with the other; the
@@ -83,15 +106,11 @@ static void compare_results(ln_checking *c, const ln_trial *t, results *a,
 static void fill_twice(ln_checking *c, ln_trial *t, bool training) {
   const ln_way one = { .fill = FILL_A, .evaluation = !training };
   const ln_way two = { .fill = FILL_B, .left = true, .evaluation = !training };
-  results a, b;
-  if (!run_both(t, &one)) return;
-  keep_results(t, &a);
-  if (run_both(t, &two)) {
-    keep_results(t, &b);
-    compare_results(c, t, &a, &b);
-    drop_results(&b);
-  }
-  drop_results(&a);
+  const ln_way more = { .fill = FILL_B,
+                        .garbage = FILL_A,
+                        .evaluation = !training };
+  compare_runs(c, t, &one, &two, compare_fillings);
+  compare_runs(c, t, &two, &more, compare_garbage);
 }
 
 /* ---- the heap ---- */

@@ -2,9 +2,9 @@
  *
  * A loss is the sum of y times random numbers u, so dy = u. For a small step h
  * along a direction v, (L(x + h v) - L(x - h v)) / 2h must be the sum of dx
- * times v. Everything is float32, so a difference counts only where two steps
+ * times v. Everything is float32, so a difference counts only where three steps
  * of different size agree with each other and not with dx: what kinks and
- * rounding do to one, they do not do to both. */
+ * rounding do to one, they do not do to all. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,7 +70,7 @@ static double analytic(const ln_numbers *gradient, const double *along,
 static bool compare(ln_trial *t, ln_numbers *n, const ln_numbers *gradient,
                     const double *along, double h, const char *check,
                     const char *what, int64_t element) {
-  slope coarse, fine;
+  slope coarse, fine, finest;
   double size;
   const double got = analytic(gradient, along, &size);
   if (!slope_along(t, n, along, h, &coarse) ||
@@ -82,7 +82,10 @@ static bool compare(ln_trial *t, ln_numbers *n, const ln_numbers *gradient,
   const double allowed = 3e-3 * scale + 4 * doubt + 4 * noise + 1e-6 +
                          ln_trial_gradient_floor(t, gradient);
   if (fabs(got - fine.value) <= allowed) return true;
-  if (isfinite(got) && doubt > 0.2 * fabs(got - fine.value)) return false;
+  if (!slope_along(t, n, along, h / 8, &finest)) return false;
+  const double apart = fabs(got - finest.value);
+  const double unsure = doubt + fabs(finest.value - fine.value);
+  if (isfinite(got) && unsure + 4 * finest.noise > 0.2 * apart) return false;
   if (element >= 0)
     ln_report_values(t->checking, check, fine.value, got,
                      "element %" PRId64 " (from 0) of the gradient of %s",

@@ -43,7 +43,8 @@ static ln_piece *add_piece(frame *f, const pass *p, const char *name,
                            int64_t bytes, bool floats, const void *from,
                            void *home) {
   ln_piece *piece =
-      ln_guard_take(name, bytes, floats, p->way->left, p->way->fill);
+      ln_guard_take(name, bytes, floats, p->way->left,
+                    floats ? p->way->fill : p->way->garbage);
   if (from && bytes) memcpy(piece->data, from, (size_t)bytes);
   f->pieces[f->n_pieces] = piece;
   f->home[f->n_pieces++] = home;

@@ -106,6 +106,9 @@ static void on_fault(int number, siginfo_t *info, void *context) {
               call);
   else if ((number == SIGSEGV || number == SIGBUS) && p)
     report_piece(p, info->si_addr, was_write(context));
+  else if (number == SIGSEGV && !strcmp(call, "create without memory"))
+    ln_report(checking, "memory.refused",
+              "%s: uses the memory that host->alloc refused", call);
   else if (number == SIGABRT)
     ln_report(checking, "behaviour.exit", "%s: abort", call);
   else
