@@ -102,6 +102,29 @@ static void check_batches(ln_checking *c, ln_trial *t) {
   }
 }
 
+/* What the line of outputs tells of y, infer must not change. */
+static void check_line(ln_checking *c, ln_trial *t) {
+  const ln_signature *out = &c->known->outputs;
+  char expected[200], got[200];
+  ln_bindings b;
+  if (ln_signature_match(&c->known->inputs, t->sample->x, t->n_x,
+                         t->instance->self, &b))
+    return;
+  for (int k = 0; k < t->n_y; k++) {
+    ln_shape y;
+    ln_signature_output(out, k, t->instance->self, &b, &y);
+    const ln_shape *own = &t->inference.y[k];
+    bool same = y.rank < 0 || y.rank == own->rank;
+    for (int d = 0; same && d < y.rank; d++)
+      same = y.dim[d] < 0 || y.dim[d] == own->dim[d];
+    if (!same)
+      ln_report(c, own->rank && own->dim[0] != y.dim[0] ? "shapes.batch"
+                                                         : "shapes.output",
+                "y is %s, but outputs tell %s (-1: open)",
+                ln_shape_text(own, got), ln_shape_text(&y, expected));
+  }
+}
+
 /* ---- small and large ---- */
 
 static void check_small(ln_checking *c, ln_trial *t) {
@@ -164,6 +187,7 @@ void ln_group_shapes(ln_checking *c) {
   ln_trial t;
   for (int i = 0; i < c->samples; i++) {
     if (!ln_trial_draw(&t, c, &s, i, i % 2 ? "textbook" : NULL)) continue;
+    check_line(c, &t);
     check_repeat(c, &t);
     check_batches(c, &t);
     check_small(c, &t);
