@@ -22,8 +22,21 @@ void ln_send(const ln_checking *c, const ln_finding *f) {
     memcpy(reported[n_reported++], f->check, sizeof f->check);
 }
 
+/* What a library that the plugin wraps may do on its own account. */
+static bool is_of_libraries(const char *check) {
+  static const char *const checks[] = { "load.quiet", "memory.allocates",
+                                        "memory.heap", "threads.static",
+                                        "behaviour.environment" };
+  for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
+    if (!strcmp(check, checks[i])) return true;
+  return false;
+}
+
 static ln_finding begin(const ln_checking *c, int severity, const char *check) {
+  if (severity == LN_FAULT && c->wraps && is_of_libraries(check))
+    severity = LN_REMARK;
   ln_finding f = { .severity = severity };
+  snprintf(f.group, sizeof f.group, "%s", c->group);
   snprintf(f.check, sizeof f.check, "%s", check);
   snprintf(f.layer, sizeof f.layer, "%s", c->word ? c->word : "");
   snprintf(f.where, sizeof f.where, "%s", c->where);

@@ -8,12 +8,14 @@
 
 typedef struct ln_checking {
   const char *path; /* of the plugin file */
+  const char *group;
   const char *word; /* of the layer; NULL: the file as a whole */
   const ln_known_layer *known;
+  bool wraps; /* it links a library beyond libc and libm */
   int level;
   uint64_t seed;
-  int samples; /* how many options and shapes to draw */
-  int pipe;    /* where findings go */
+  int samples;     /* how many options and shapes to draw */
+  int pipe;        /* where findings go */
   char where[700]; /* the case at hand */
   char call[40];   /* the callback at hand, "" between calls */
 } ln_checking;     /* in memory shared with the parent, which reads the last
@@ -36,7 +38,7 @@ void ln_send(const ln_checking *, const ln_finding *);
 /* The groups, see groups.c. */
 typedef struct ln_group {
   const char *name;
-  int level; /* from which on it runs */
+  int level;    /* from which on it runs */
   bool of_file; /* once a file, not once a layer */
   void (*run)(ln_checking *);
 } ln_group;

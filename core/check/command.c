@@ -22,8 +22,10 @@ static const char usage[] =
     "Checks layers: each a plugin file, the C source of one, or the word of a\n"
     "layer that lunet finds. What is found is printed with its cause.\n"
     "\n"
-    "  --level 1..5    how thoroughly (3): 1 the file and its tables, 2 options,\n"
-    "                  shapes and memory, 3 all checks, 4 more samples, and the\n"
+    "  --level 1..5    how thoroughly (3): 1 the file and its tables, 2 "
+    "options,\n"
+    "                  shapes and memory, 3 all checks, 4 more samples, and "
+    "the\n"
     "                  sanitizers where there is a source, 5 many samples\n"
     "  --only GROUP    load, descriptor, options, shapes, memory, numbers,\n"
     "                  methods, promises, threads, behaviour, cost, session,\n"
@@ -48,8 +50,9 @@ typedef struct request {
 /* ---- reading ---- */
 
 static int refuse(const char *what, const char *word) {
-  fprintf(stderr, "lunet check-plugin: %s '%s'; see lunet check-plugin --help\n",
-          what, word);
+  fprintf(stderr,
+          "lunet check-plugin: %s '%s'; see lunet check-plugin --help\n", what,
+          word);
   return EXIT_USAGE;
 }
 
@@ -135,8 +138,7 @@ static ln_status find_target(const char *name, target *t) {
     return ln_build_plugin(name, "", t->path, sizeof t->path);
   }
   if (!ends_with(name, ".so") && !strchr(name, '/')) return find_word(name, t);
-  if (access(name, R_OK))
-    return ln_set_error("%s: %s", name, strerror(errno));
+  if (access(name, R_OK)) return ln_set_error("%s: %s", name, strerror(errno));
   if (!realpath(name, t->path))
     return ln_set_error("%s: %s", name, strerror(errno));
   return LN_OK;

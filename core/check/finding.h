@@ -19,9 +19,9 @@ enum { LN_FAULT = 1, LN_REMARK = 2 };
 /* Fixed sizes, as it travels through a pipe. */
 typedef struct ln_finding {
   int severity; /* 0: no finding, the group tells how it ended */
-  char check[40], layer[64];
-  char what[500];  /* "forward reads x one past the end" */
-  char where[700]; /* shapes, options, method */
+  char check[40], layer[64], group[40]; /* the group that met it */
+  char what[500];                       /* "forward reads x one past the end" */
+  char where[700];                      /* shapes, options, method */
   char expected[200], got[200];
 } ln_finding;
 

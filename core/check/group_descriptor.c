@@ -87,8 +87,7 @@ static void check_field(ln_checking *c, const ln_option *o) {
               o->name, o->size, o->offset);
 }
 
-static void check_pair(ln_checking *c, const ln_option *a,
-                       const ln_option *b) {
+static void check_pair(ln_checking *c, const ln_option *a, const ln_option *b) {
   if (!strcmp(a->name, b->name))
     ln_report(c, "descriptor.options", "two options are called %s", a->name);
   if (a->offset < b->offset + b->size && b->offset < a->offset + a->size)
@@ -99,8 +98,7 @@ static void check_pair(ln_checking *c, const ln_option *a,
 static bool is_option(const ln_checking *c, const char *name, size_t length) {
   for (int64_t i = 0; i < c->known->n_options; i++) {
     const char *own = c->known->options[i].name;
-    if (own && strlen(own) == length && !memcmp(own, name, length))
-      return true;
+    if (own && strlen(own) == length && !memcmp(own, name, length)) return true;
   }
   return false;
 }
@@ -139,8 +137,7 @@ static void check_options(ln_checking *c) {
                 "name it",
                 o->name);
     for (int64_t j = 0; j < i; j++)
-      if (k->options[j].type != LN_T_ONE_OF)
-        check_pair(c, o, &k->options[j]);
+      if (k->options[j].type != LN_T_ONE_OF) check_pair(c, o, &k->options[j]);
   }
 }
 
@@ -159,8 +156,7 @@ static void check_shapes(ln_checking *c) {
     ln_report(c, "descriptor.shapes",
               "a loss has a prediction and a target, but inputs are \"%s\"",
               l->inputs);
-  if (!l->backward)
-    ln_remark(c, "descriptor.shapes", "it has no backward");
+  if (!l->backward) ln_remark(c, "descriptor.shapes", "it has no backward");
 }
 
 static void check_method(ln_checking *c, const ln_kernel *k, int64_t index) {
@@ -220,9 +216,8 @@ static int run_example(const ln_checking *c, char *said, size_t room) {
   char program[PATH_MAX], code[4000];
   const ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
   program[n > 0 ? n : 0] = 0;
-  snprintf(code, sizeof code,
-           "lunet.plugins.load[==[%s]==] local _ = %s", c->path,
-           c->known->layer.example);
+  snprintf(code, sizeof code, "lunet.plugins.load[==[%s]==] local _ = %s",
+           c->path, c->known->layer.example);
   int ends[2], status = 1;
   if (pipe(ends)) return 0;
   const pid_t child = fork();

@@ -1,7 +1,6 @@
 /* group_load.c - the file: does it open, what does it show, what does opening
  * it do? */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,13 +23,8 @@ static void see_symbol(void *arg, const char *symbol) {
 }
 
 static void see_library(void *arg, const char *library) {
-  static const char *const usual[] = { "libc.so",      "libm.so",
-                                       "libpthread.so", "libgcc_s.so",
-                                       "libstdc++.so",  "libdl.so",
-                                       "ld-linux" };
-  for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
-    if (!strncmp(library, usual[i], strlen(usual[i]))) return;
-  ln_remark(arg, "load.libraries", "it needs the library %s", library);
+  if (!ln_is_usual_library(library))
+    ln_remark(arg, "load.libraries", "it needs the library %s", library);
 }
 
 static void look_at_file(ln_checking *c) {
@@ -67,21 +61,10 @@ static ln_library *open_quietly(ln_checking *c) {
 
 /* ---- a copy beside it ---- */
 
-static bool copy_file(const char *path, char *copy) {
-  uint8_t *bytes;
-  size_t size;
-  if (ln_file_read(path, &bytes, &size)) return false;
-  const int file = mkstemps(copy, 3);
-  const bool good = file >= 0 && write(file, bytes, size) == (ssize_t)size;
-  if (file >= 0) close(file);
-  free(bytes);
-  return good;
-}
-
 static void open_copy(ln_checking *c, const ln_library *first) {
   char copy[] = "/tmp/lunet-check-XXXXXX.so";
   ln_library *second = NULL;
-  if (!copy_file(c->path, copy)) return;
+  if (!ln_shared_object_copy(c->path, copy)) return;
   ln_watch_enter("opening a copy of the file");
   if (ln_library_open(copy, &second))
     ln_report(c, "load.copy", "a copy is refused: %s", ln_error());

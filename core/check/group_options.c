@@ -31,8 +31,8 @@ static void try_samples(ln_checking *c) {
   const int n = 20 * c->samples;
   int accepted = 0;
   for (int i = 0; i < n; i++)
-    accepted += try_sample(c, c->seed * 7919u + (uint64_t)i,
-                           (double)i / (double)n);
+    accepted +=
+        try_sample(c, c->seed * 7919u + (uint64_t)i, (double)i / (double)n);
   if (!accepted)
     ln_report(c, "options.accepted", "%d of %d are refused; the last: %.300s",
               n, n, ln_error());

@@ -111,7 +111,8 @@ static void check_random(ln_checking *c, ln_trial *t, bool *drew) {
   if (changes_with_step(t, &evaluation))
     ln_report(c, "promises.evaluation",
               "y changes from step to step in evaluation");
-  if (ln_trial_forward(t, &evaluation) && differ(t->state, t->after, t->n_state))
+  if (ln_trial_forward(t, &evaluation) &&
+      differ(t->state, t->after, t->n_state))
     ln_report(c, "promises.evaluation", "evaluation changes the state");
 }
 
@@ -132,7 +133,8 @@ static void check_reshapes(ln_checking *c, ln_trial *t) {
 
 static void check_meaning(ln_checking *c, ln_trial *t) {
   const ln_way way = { 0 };
-  if (c->known->layer.is != LN_IS_RELU || !same_size(&t->x[0], &t->y[0])) return;
+  if (c->known->layer.is != LN_IS_RELU || !same_size(&t->x[0], &t->y[0]))
+    return;
   if (t->x[0].count) t->x[0].at[0] = 0; /* the kink itself */
   if (!ln_trial_forward(t, &way)) return;
   ln_numbers y = ln_numbers_copy(&t->x[0]), dx = ln_numbers_copy(&t->dy[0]);

@@ -6,6 +6,7 @@
 
 #include "base/threads.h"
 #include "check/guard.h"
+#include "check/shared_object.h"
 #include "check/trial.h"
 #include "check/watch.h"
 
@@ -59,8 +60,7 @@ static void check_restored(ln_checking *c, const ln_sample *s, ln_trial *t,
 /* ---- a host with the smallest table ---- */
 
 /* The size of the table of services in 1.0, for ever. */
-#define TABLE_1_0                                                              \
-  (offsetof(ln_host, packed) + sizeof(((ln_host *)0)->packed))
+#define TABLE_1_0 (offsetof(ln_host, packed) + sizeof(((ln_host *)0)->packed))
 
 /* create with a table that ends at a guard, where a newer service would be. */
 static void check_small_host(ln_checking *c, ln_trial *t) {
@@ -113,17 +113,6 @@ static const ln_known_layer *layer_of(const ln_library *lib, const char *word) {
   return NULL;
 }
 
-static bool copy_file(const char *path, char *copy) {
-  uint8_t *bytes;
-  size_t size;
-  if (ln_file_read(path, &bytes, &size)) return false;
-  const int file = mkstemps(copy, 3);
-  const bool good = file >= 0 && write(file, bytes, size) == (ssize_t)size;
-  if (file >= 0) close(file);
-  free(bytes);
-  return good;
-}
-
 /* While an instance has a forward behind it, the file is loaded anew, and an
  * instance of the copy runs; then the first one goes on. */
 static void check_reload(ln_checking *c, const ln_sample *s, ln_trial *t) {
@@ -132,7 +121,8 @@ static void check_reload(ln_checking *c, const ln_sample *s, ln_trial *t) {
   ln_library *lib = NULL;
   if (!pass(t)) return;
   ln_numbers y = ln_numbers_copy(&t->y[0]), dx = ln_numbers_copy(&t->dx[0]);
-  const bool copied = ln_trial_forward(t, &way) && copy_file(c->path, copy);
+  const bool copied =
+      ln_trial_forward(t, &way) && ln_shared_object_copy(c->path, copy);
   ln_watch_enter("loading a copy");
   if (copied && ln_library_open(copy, &lib))
     ln_report(c, "session.reload", "a copy is refused: %s", ln_error());

@@ -43,7 +43,8 @@ static void check_repeat(ln_checking *c, ln_trial *t) {
     return;
   }
   if (!same_answer(&t->inference, &again))
-    ln_report(c, "shapes.repeat", "infer answers otherwise after another batch");
+    ln_report(c, "shapes.repeat",
+              "infer answers otherwise after another batch");
   if (t->instance->n_parameters != before)
     ln_report(c, "shapes.parameters", "another batch changes the weights");
   ln_inference_free(&again);
@@ -70,7 +71,7 @@ static void run_batch(ln_checking *c, const ln_trial *t, int64_t batch) {
   with_batch(t, batch, s.x);
   if (!ln_trial_open(&other, c, &s, NULL)) return;
   ln_trial_fill(&other, c->seed);
-  const ln_way way = { 0 };
+  const ln_way way = { .fill = 0x42424242 };
   if (ln_trial_forward(&other, &way) && ln_trial_has_backward(&other))
     ln_trial_backward(&other, &way);
   for (int k = 0; batch == 0 && !other.refused && k < other.n_w; k++)
@@ -118,8 +119,9 @@ static void check_line(ln_checking *c, ln_trial *t) {
     for (int d = 0; same && d < y.rank; d++)
       same = y.dim[d] < 0 || y.dim[d] == own->dim[d];
     if (!same)
-      ln_report(c, own->rank && own->dim[0] != y.dim[0] ? "shapes.batch"
-                                                         : "shapes.output",
+      ln_report(c,
+                own->rank && own->dim[0] != y.dim[0] ? "shapes.batch"
+                                                     : "shapes.output",
                 "y is %s, but outputs tell %s (-1: open)",
                 ln_shape_text(own, got), ln_shape_text(&y, expected));
   }

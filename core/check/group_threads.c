@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/threads.h"
+#include "check/static_memory.h"
 #include "check/trial.h"
 #include "host/running.h"
 
@@ -31,7 +32,8 @@ static void drop(results *r) {
 }
 
 static void compare(ln_checking *c, const char *check, const char *how,
-                    const char *what, const ln_numbers *a, const ln_numbers *b) {
+                    const char *what, const ln_numbers *a,
+                    const ln_numbers *b) {
   for (int k = 0; k < LN_MOST_TENSORS; k++) {
     const int64_t i = ln_numbers_differ(&a[k], &b[k]);
     if (i >= 0)
@@ -47,6 +49,25 @@ static void compare_all(ln_checking *c, const char *check, const char *how,
   compare(c, check, how, "y", a->y, b->y);
   compare(c, check, how, "dx", a->dx, b->dx);
   compare(c, check, how, "dw", a->dw, b->dw);
+}
+
+/* Does a pass write where no pass may? */
+static void check_hidden_state(ln_checking *c, ln_trial *t) {
+  const size_t size = c->known->layer.self_size;
+  void *self = malloc(size + 1);
+  memcpy(self, t->instance->self, size);
+  ln_statics_keep(c->known->library->handle);
+  results r = run(t, &(ln_way){ 0 });
+  const int64_t changed = ln_statics_changed();
+  if (changed)
+    ln_report(c, "threads.static",
+              "a forward and a backward change %" PRId64
+              " bytes of static memory",
+              changed);
+  if (memcmp(self, t->instance->self, size))
+    ln_report(c, "threads.self", "a forward and a backward change the struct");
+  free(self);
+  drop(&r);
 }
 
 static void check_again(ln_checking *c, ln_trial *t, const results *first) {
@@ -146,6 +167,7 @@ void ln_group_threads(ln_checking *c) {
       ln_set_num_threads(1);
       if (!ln_trial_draw(&t, c, &s, i, method)) continue;
       results first = run(&t, &(ln_way){ 0 });
+      check_hidden_state(c, &t);
       check_again(c, &t, &first);
       check_order(c, &t, &first);
       check_instances(c, &t, &first, i, method);

@@ -9,10 +9,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define PAGE 4096
-#define ROOM (1 << 20)
-#define STRIDE (ROOM + 2 * PAGE)
-#define CANARY 0xC5
+#define PAGE     4096
+#define ROOM     (1 << 20)
+#define STRIDE   (ROOM + 2 * PAGE)
+#define CANARY   0xC5
 #define CANARIES 256 /* bytes on the open side */
 
 static char *reserved;

@@ -101,8 +101,7 @@ typedef struct tables {
 } tables;
 
 static void redirect(const tables *t, const ElfW(Rela) * row) {
-  const char *name =
-      t->strings + t->symbols[ELF64_R_SYM(row->r_info)].st_name;
+  const char *name = t->strings + t->symbols[ELF64_R_SYM(row->r_info)].st_name;
   for (size_t i = 0; i < sizeof kin / sizeof *kin; i++) {
     if (strcmp(name, kin[i].name)) continue;
     uintptr_t *place = (uintptr_t *)(t->base + row->r_offset);

@@ -32,19 +32,18 @@ typedef struct pass {
   bool backward, whole, reduce, weights; /* weights: gives dw */
   bool gives_dx, writes_y;
   int n;
-  frame *frames;
+  ln_piece *calls[LN_MOST_SLICES];
+  ln_status status[LN_MOST_SLICES];
+  frame *frames[LN_MOST_SLICES]; /* guarded, too */
 } pass;
-
-static frame frames[LN_MOST_SLICES];
 
 /* ---- laying out ---- */
 
 static ln_piece *add_piece(frame *f, const pass *p, const char *name,
                            int64_t bytes, bool floats, const void *from,
                            void *home) {
-  ln_piece *piece =
-      ln_guard_take(name, bytes, floats, p->way->left,
-                    floats ? p->way->fill : p->way->garbage);
+  ln_piece *piece = ln_guard_take(name, bytes, floats, p->way->left,
+                                  floats ? p->way->fill : p->way->garbage);
   if (from && bytes) memcpy(piece->data, from, (size_t)bytes);
   f->pieces[f->n_pieces] = piece;
   f->home[f->n_pieces++] = home;
@@ -127,9 +126,9 @@ static void add_over(frame *f, const pass *p, int below, const ln_numbers *n,
 static void add_inputs(frame *f, const pass *p, int s) {
   ln_trial *t = p->trial;
   char name[32];
-  const bool forgotten =
-      p->backward && p->way->withhold &&
-      (t->checking->known->layer.traits & LN_FORGETS_X) && !p->reduce;
+  const bool forgotten = p->backward && p->way->withhold &&
+                         (t->checking->known->layer.traits & LN_FORGETS_X) &&
+                         !p->reduce;
   f->running.call.x = here(f);
   for (int k = 0; k < t->n_x; k++) {
     ln_piece *piece =
@@ -141,9 +140,9 @@ static void add_inputs(frame *f, const pass *p, int s) {
 static void add_outputs(frame *f, const pass *p, int s) {
   ln_trial *t = p->trial;
   char name[32];
-  const bool forgotten =
-      p->backward && p->way->withhold &&
-      (t->checking->known->layer.traits & LN_FORGETS_Y) && !p->reduce;
+  const bool forgotten = p->backward && p->way->withhold &&
+                         (t->checking->known->layer.traits & LN_FORGETS_Y) &&
+                         !p->reduce;
   const access how = p->writes_y ? WRITE : READ;
   f->running.call.y = here(f);
   for (int k = 0; k < t->n_y; k++) {
@@ -163,17 +162,17 @@ static void add_parameters(frame *f, const pass *p) {
   char name[32];
   f->running.call.w = here(f);
   for (int k = 0; k < t->n_w; k++) {
-    const ln_piece *piece = add_piece(
-        f, p, of_parameter(name, "w", ln_instance_weight(i, k)),
-        t->w[k].count * 4, true, t->w[k].at, NULL);
+    const ln_piece *piece =
+        add_piece(f, p, of_parameter(name, "w", ln_instance_weight(i, k)),
+                  t->w[k].count * 4, true, t->w[k].at, NULL);
     add_tensor(f, &t->w[k].shape, (float *)(void *)piece->data);
   }
   f->running.call.state = here(f);
   for (int k = 0; k < t->n_state; k++) {
     void *home = p->backward ? NULL : t->after[k].at;
-    const ln_piece *piece = add_piece(
-        f, p, of_parameter(name, "state", ln_instance_state(i, k)),
-        t->after[k].count * 4, true, t->after[k].at, home);
+    const ln_piece *piece =
+        add_piece(f, p, of_parameter(name, "state", ln_instance_state(i, k)),
+                  t->after[k].count * 4, true, t->after[k].at, home);
     add_tensor(f, &t->state[k].shape, (float *)(void *)piece->data);
   }
 }
@@ -237,8 +236,8 @@ static void add_memory(frame *f, const pass *p, int s) {
   const int64_t bytes = ln_num_threads() == 1
                             ? r->scratch
                             : run->scratch_bytes * ln_num_threads();
-  run->scratch = add_piece(f, p, "the scratch memory", bytes, false, NULL, NULL)
-                     ->data;
+  run->scratch =
+      add_piece(f, p, "the scratch memory", bytes, false, NULL, NULL)->data;
 }
 
 static bool is_partial(const pass *p) {
@@ -273,11 +272,18 @@ static void add_parts(frame *f, const pass *p, int s) {
                   ->data;
 }
 
+static frame *new_frame(pass *p, int s) {
+  p->calls[s] =
+      ln_guard_take("the call", (int64_t)sizeof(frame), false, false, 0);
+  p->frames[s] = (frame *)(void *)p->calls[s]->data;
+  return p->frames[s];
+}
+
 static void lay_out(frame *f, const pass *p, int s) {
   ln_trial *t = p->trial;
   f->n_tensors = f->n_pieces = 0;
-  f->running = (ln_running){ .instance = t->instance,
-                             .inference = &t->inference };
+  f->running =
+      (ln_running){ .instance = t->instance, .inference = &t->inference };
   f->running.call = (ln_call){
     .struct_size = sizeof(ln_call),
     .training = !p->way->evaluation,
@@ -307,7 +313,7 @@ static void lay_out(frame *f, const pass *p, int s) {
 static void run_one(void *arg, int64_t index, int slot) {
   (void)slot;
   const pass *p = arg;
-  frame *f = &p->frames[index];
+  frame *f = p->frames[index];
   f->status = p->function(p->trial->instance->self, &f->running.call);
 }
 
@@ -339,7 +345,9 @@ static void look_around(const ln_piece *piece, const pass *p) {
             piece->floats ? "floats" : "bytes");
 }
 
-static void take_results(frame *f, const pass *p, int s) {
+static void take_results(pass *p, int s) {
+  frame *f = p->frames[s];
+  p->status[s] = f->status;
   for (int k = 0; k < f->n_pieces; k++)
     if (f->pieces[k]->state == LN_PIECE_OPEN ||
         f->pieces[k]->state == LN_PIECE_SEALED) {
@@ -350,15 +358,16 @@ static void take_results(frame *f, const pass *p, int s) {
   if (p->weights && s > 0) keep_weights(f, p);
   for (int k = 0; k < f->n_pieces; k++)
     ln_guard_set(f->pieces[k], LN_PIECE_RETIRED);
+  ln_guard_set(p->calls[s], LN_PIECE_RETIRED);
 }
 
 static bool succeeded(const pass *p) {
   ln_trial *t = p->trial;
   t->refused = false;
   for (int s = 0; s < p->n; s++) {
-    if (!p->frames[s].status) continue;
+    if (!p->status[s]) continue;
     t->refused = true;
-    ln_instance_failed(t->instance, p->frames[s].status);
+    ln_instance_failed(t->instance, p->status[s]);
     if (strstr(ln_error(), "left no sentence"))
       ln_report(t->checking, "behaviour.failure", "%s: %s", p->name,
                 ln_error());
@@ -368,9 +377,8 @@ static bool succeeded(const pass *p) {
 
 static bool run(pass *p) {
   const ln_trial *t = p->trial;
-  p->frames = frames;
   p->n = p->whole ? 1 : n_slices(t);
-  for (int s = 0; s < p->n; s++) lay_out(&frames[s], p, s);
+  for (int s = 0; s < p->n; s++) lay_out(new_frame(p, s), p, s);
   ln_watch_enter(p->name);
   if (p->way->together && p->n > 1)
     ln_parallel(p->n, run_one, p);
@@ -379,7 +387,7 @@ static bool run(pass *p) {
   else
     run_one(p, 0, 0);
   ln_watch_leave();
-  for (int s = 0; s < p->n; s++) take_results(&frames[s], p, s);
+  for (int s = 0; s < p->n; s++) take_results(p, s);
   return succeeded(p);
 }
 

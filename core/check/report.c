@@ -32,17 +32,11 @@ static const char *cause_of(const ln_finding *f) {
   return row ? row->cause : "";
 }
 
-static void group_of(const ln_finding *f, char *room) {
-  snprintf(room, 40, "%.*s", (int)strcspn(f->check, "."), f->check);
-}
-
 static void again(const ln_checked *c, const ln_finding *f, char *room,
                   size_t size) {
-  char group[40];
-  group_of(f, group);
   snprintf(room, size,
            "lunet check-plugin %s --only %s --level %d --seed %" PRIu64,
-           c->target, group, c->level, c->seed);
+           c->target, f->group, c->level, c->seed);
 }
 
 static void print_finding(const ln_checked *c, const ln_finding *f) {
@@ -60,8 +54,8 @@ static void print_finding(const ln_checked *c, const ln_finding *f) {
 
 static void print_sum(const ln_checked *c) {
   const int64_t faults = ln_count_faults(c), remarks = c->found.count - faults;
-  printf("%s: %" PRId64 " fault%s, %" PRId64 " remark%s (level %d, seed %" PRIu64
-         ", %.1f s)\n",
+  printf("%s: %" PRId64 " fault%s, %" PRId64
+         " remark%s (level %d, seed %" PRIu64 ", %.1f s)\n",
          c->target, faults, faults == 1 ? "" : "s", remarks,
          remarks == 1 ? "" : "s", c->level, c->seed, c->seconds);
 }

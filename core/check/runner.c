@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "check/shared_object.h"
 #include "check/watch.h"
 #include "host/registry.h"
 
@@ -43,7 +44,17 @@ static void divert_output(void) {
   close(file);
 }
 
+static void see_symbol(void *arg, const char *symbol) {
+  (void)arg, (void)symbol;
+}
+
+static void see_library(void *arg, const char *library) {
+  if (!ln_is_usual_library(library)) ((ln_checking *)arg)->wraps = true;
+}
+
 static bool load(ln_checking *c) {
+  ln_shared_object o = { .shows = see_symbol, .links = see_library, .arg = c };
+  ln_shared_object_read(c->path, &o);
   const ln_plugin *plugin;
   ln_watch_enter("load");
   const bool loaded = !ln_plugins_load(c->path, &plugin);
@@ -91,11 +102,12 @@ static void report_end(const ln_checking *c, int status, ln_findings *all) {
   ln_finding f = { .severity = LN_FAULT };
   const char *call = c->call[0] ? c->call : "between two calls";
   snprintf(f.layer, sizeof f.layer, "%s", c->word ? c->word : "");
+  snprintf(f.group, sizeof f.group, "%s", c->group);
   snprintf(f.where, sizeof f.where, "%s", c->where);
   if (WIFEXITED(status)) {
     snprintf(f.check, sizeof f.check, "behaviour.exit");
-    snprintf(f.what, sizeof f.what, "%s: ends the process with status %d",
-             call, WEXITSTATUS(status));
+    snprintf(f.what, sizeof f.what, "%s: ends the process with status %d", call,
+             WEXITSTATUS(status));
   } else {
     snprintf(f.check, sizeof f.check, "behaviour.%s",
              WTERMSIG(status) == SIGKILL ? "hang" : "crash");
@@ -117,13 +129,13 @@ static ln_checking *share(const ln_checking *how) {
   return c;
 }
 
-void ln_run_group(const ln_group *g, const ln_checking *how,
-                  ln_findings *all) {
+void ln_run_group(const ln_group *g, const ln_checking *how, ln_findings *all) {
   int ends[2];
   ln_checking *c = share(how);
   fflush(NULL);
   if (pipe(ends)) return;
   c->pipe = ends[1];
+  c->group = g->name;
   const pid_t child = fork();
   if (child == 0) {
     close(ends[0]);

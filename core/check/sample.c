@@ -150,8 +150,7 @@ static void draw_options(drawing *d) {
       given = true;
     if (!given) continue;
     const int at = s->n_options++;
-    s->options[at] =
-        (ln_named_value){ row->name, some_value(d, row, at) };
+    s->options[at] = (ln_named_value){ row->name, some_value(d, row, at) };
   }
 }
 
@@ -165,6 +164,8 @@ static const ln_value *given_value(const ln_sample *s, const char *name) {
 
 static int64_t some_size(drawing *d, bool first) {
   if (first) return ln_dice_between(&d->dice, 1, 4);
+  if (ln_dice_between(&d->dice, 0, 9) == 0)
+    return ln_dice_between(&d->dice, 12, 40); /* beyond blocks and vectors */
   const int64_t low = d->tame > 0.5 ? 4 : 1;
   return ln_dice_between(&d->dice, low, low + 6);
 }

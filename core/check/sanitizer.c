@@ -15,7 +15,7 @@
 #include "check/build.h"
 
 #define ARGUMENTS                                                              \
-  "-fsanitize=address,undefined -fno-sanitize-recover=undefined "             \
+  "-fsanitize=address,undefined -fno-sanitize-recover=undefined "              \
   "-fno-omit-frame-pointer -DLN_SANITIZED"
 
 /* The path that the compiler knows its runtime by. */
@@ -69,7 +69,9 @@ static bool run(const char *runtime, const char *plugin, const char *group,
 
 /* From the sanitizer's own line to its end. */
 static void report(const char *said, ln_findings *found) {
-  ln_finding f = { .severity = LN_FAULT, .check = "sanitizer.clean" };
+  ln_finding f = { .severity = LN_FAULT,
+                   .check = "sanitizer.clean",
+                   .group = "sanitizer" };
   const char *line = strstr(said, "ERROR: AddressSanitizer");
   if (!line) line = strstr(said, "runtime error:");
   const int n = line ? (int)strcspn(line, "\n") : 0;
@@ -85,13 +87,14 @@ static void report(const char *said, ln_findings *found) {
 }
 
 static void remark(const char *what, ln_findings *found) {
-  ln_finding f = { .severity = LN_REMARK, .check = "sanitizer.clean" };
+  ln_finding f = { .severity = LN_REMARK,
+                   .check = "sanitizer.clean",
+                   .group = "sanitizer" };
   snprintf(f.what, sizeof f.what, "%s", what);
   ln_findings_add(found, &f);
 }
 
-void ln_check_sanitized(const char *source, uint64_t seed,
-                        ln_findings *found) {
+void ln_check_sanitized(const char *source, uint64_t seed, ln_findings *found) {
   static const char *const groups[] = { "memory", "numbers" };
   static char said[1 << 16];
   char runtime[PATH_MAX], plugin[PATH_MAX];

@@ -4,6 +4,18 @@
 #include <elf.h>
 #include <link.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+bool ln_is_usual_library(const char *library) {
+  static const char *const usual[] = {
+    "libc.so",  "libm.so",    "libpthread.so", "libgcc_s.so", "libstdc++.so",
+    "libdl.so", "libasan.so", "libubsan.so",   "ld-linux"
+  };
+  for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
+    if (!strncmp(library, usual[i], strlen(usual[i]))) return true;
+  return false;
+}
 
 typedef struct image {
   const uint8_t *bytes;
@@ -75,4 +87,15 @@ bool ln_shared_object_read(const char *path, ln_shared_object *o) {
   }
   free(bytes);
   return i.header != NULL;
+}
+
+bool ln_shared_object_copy(const char *path, char *copy) {
+  uint8_t *bytes;
+  size_t size;
+  if (ln_file_read(path, &bytes, &size)) return false;
+  const int file = mkstemps(copy, (int)strlen(".so"));
+  const bool good = file >= 0 && write(file, bytes, size) == (ssize_t)size;
+  if (file >= 0) close(file);
+  free(bytes);
+  return good;
 }

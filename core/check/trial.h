@@ -18,11 +18,11 @@ typedef struct ln_numbers {
 
 /* How a pass is run. All 0: training, the whole batch, everything wanted. */
 typedef struct ln_way {
-  bool left;       /* tensors touch the guard in front of them */
-  uint32_t fill;   /* what stands in tensors to be written */
+  bool left;        /* tensors touch the guard in front of them */
+  uint32_t fill;    /* what stands in tensors to be written */
   uint32_t garbage; /* what stands in the workspace and its kin */
-  bool in_place;   /* y over x, dx over dy */
-  bool withhold;   /* what is promised to be forgotten cannot be touched */
+  bool in_place;    /* y over x, dx over dy */
+  bool withhold;    /* what is promised to be forgotten cannot be touched */
   bool evaluation;
   bool together;   /* slices on several threads */
   bool without_dw; /* gradients that nobody wants */

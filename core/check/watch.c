@@ -82,8 +82,8 @@ static void report_piece(const ln_piece *p, const char *at, bool write) {
     ln_report(checking, "session.small_host",
               "%s: %s behind the table of services of host 1.0", call, does);
   else if (p->state == LN_PIECE_RETIRED)
-    ln_report(checking, "memory.kept",
-              "%s: %s %s, of a call that has returned", call, does, place);
+    ln_report(checking, "memory.kept", "%s: %s %s, of a call that has returned",
+              call, does, place);
   else if (is_outside(p, at))
     ln_report(checking, "memory.bounds", "%s: %s %s", call, does, place);
   else if (p->state == LN_PIECE_WITHHELD)
