@@ -83,7 +83,7 @@ static bool has_zeros_around(const ln_trial *t) {
 }
 
 /* A linear layer with weights multiplies and adds for each product; others
- * may do with less, and functions such as exp cost more. */
+ * share sums, and functions such as exp cost more. */
 static void check_products(ln_checking *c, ln_trial *t) {
   const bool linear = (c->known->layer.traits & LN_LINEAR) != 0;
   const bool exact = linear && t->n_w > 0;
@@ -94,10 +94,10 @@ static void check_products(ln_checking *c, ln_trial *t) {
     ln_remark(c, "cost.flops", "infer declares no flops");
   if (flops == 0 || has_zeros_around(t)) return;
   const double products = count_products(t);
-  const double low = exact ? 1.4 : linear ? 0.4 : 0.04;
-  const double high = exact ? 5 : linear ? 10 : 300;
+  const double low = exact ? 1.4 * products : 0.3 * (double)t->y[0].count;
+  const double high = (exact ? 5 : linear ? 10 : 300) * products;
   if (products <= 0) return;
-  if (flops < low * products || flops > high * products)
+  if (flops < low || flops > high)
     ln_report_values(c, "cost.flops", 2 * products, flops,
                      "flops, where x reaches y over %g products (a "
                      "multiply-add counts as 2)",
