@@ -56,7 +56,8 @@ static double some_real(drawing *d, const ln_option *row) {
   const double u = ln_dice_real(&d->dice);
   const bool low = row->min > -LN_ANY, high = row->max < LN_ANY;
   const bool known = fabs(row->fallback) < LN_ANY && row->fallback != 0;
-  double v = known ? row->fallback * (0.5 + u) : u;
+  const bool free = ln_dice_between(&d->dice, 0, 2) == 0;
+  double v = known && !free ? row->fallback * (0.5 + u) : u;
   if (low && high && row->max - row->min <= 2)
     v = row->min + u * (row->max - row->min);
   if (v < row->min) v = row->min;
