@@ -6,6 +6,7 @@
  * Source    Maas, Hannun, Ng, "Rectifier nonlinearities improve neural network
  *           acoustic models", 2013: a unit that never fires can still learn
  */
+#include <lunet/kernels/each_isa.h>
 #include <lunet/plugin.h>
 
 typedef struct leaky_relu {
@@ -17,7 +18,7 @@ static const ln_option options[] = {
           "slope where x <= 0; 0 makes a relu"),
 };
 
-static ln_status forward(const void *self, const ln_call *call) {
+LN_INLINE ln_status forward(const void *self, const ln_call *call) {
   const float slope = ((const leaky_relu *)self)->negative_slope;
   const float *x = ln_x(call, 0);
   float *y = ln_y(call, 0);
@@ -26,7 +27,7 @@ static ln_status forward(const void *self, const ln_call *call) {
   return LN_OK;
 }
 
-static ln_status backward(const void *self, const ln_call *call) {
+LN_INLINE ln_status backward(const void *self, const ln_call *call) {
   const float slope = ((const leaky_relu *)self)->negative_slope;
   const float *x = ln_x(call, 0), *dy = ln_dy(call, 0);
   float *dx = ln_dx(call, 0);
@@ -34,6 +35,18 @@ static ln_status backward(const void *self, const ln_call *call) {
     dx[i] = x[i] > 0 ? dy[i] : slope * dy[i];
   return LN_OK;
 }
+
+/* ---- method "vector" ----------------------------------------------------- */
+
+/* The loops above, compiled once for each instruction set: up to 16 numbers a
+ * step. */
+
+LN_EACH_ISA(forward)
+LN_EACH_ISA(backward)
+
+static const ln_kernel kernels[] = {
+  LN_EACH_ISA_ROWS("vector", forward, backward),
+};
 
 static const ln_layer layer = {
   LN_LAYER,
@@ -46,5 +59,6 @@ static const ln_layer layer = {
   .traits = LN_PER_SAMPLE | LN_FORGETS_Y | LN_NONSMOOTH,
   .forward = forward,
   .backward = backward,
+  LN_KERNELS(kernels),
 };
 LN_PLUGIN("leaky_relu", "1.0", &layer);

@@ -9,8 +9,9 @@
  *           ones, to the first, row by row. The rest get nothing
  * Source    Lecture 14, "Pooling Layer"; ties, NaN and ceil_mode as in PyTorch
  *
- * The textbook loops come first. The method "2x2" below them does the most
- * common window in one sweep without looking for borders.
+ * The textbook loops come first. Below them the two most common windows: "2x2"
+ * and "3x3" sweep along whole rows, which the compiler turns into vectors, and
+ * keep one byte an output for backward: which pixel of the window won.
  */
 #include <math.h>
 #include <stdint.h>
@@ -143,45 +144,55 @@ static ln_status backward(const void *self, const ln_call *call) {
   return LN_OK;
 }
 
+/* ---- what the fast methods share ----------------------------------------- */
+
+static bool has_window(const max_pool2d *o, int64_t size,
+                       int64_t most_padding) {
+  for (int d = 0; d < 2; d++)
+    if (o->kernel_size[d] != size || o->stride[d] != 2 ||
+        o->padding[d] > most_padding || o->dilation[d] != 1)
+      return false;
+  return true;
+}
+
+/* The best pixel so far of a window, and which of the window's it is, counted
+ * row by row. */
+typedef struct champion {
+  float value;
+  int32_t which;
+} champion;
+
+/* The challenger wins if it is larger, or NaN. */
+static inline champion challenge(champion best, float challenger,
+                                 int32_t which) {
+  const bool wins = challenger > best.value || challenger != challenger;
+  return (champion){ wins ? challenger : best.value,
+                     wins ? which : best.which };
+}
+
 /* ---- method "2x2" -------------------------------------------------------- */
 
-/* Windows of 2x2 that touch: no borders, no overlap, so one sweep over pairs
- * of rows does, which the compiler turns into vectors. A last odd row or
- * column is never read. The winners' places are those of the textbook, whose
- * backward goes on from there. */
+/* Windows of 2x2 that touch: no borders, no overlap. A last odd row or column
+ * is never read. */
 
 static ln_status pairs_plan(const void *self, ln_infer *io) {
-  const max_pool2d *o = self;
-  for (int d = 0; d < 2; d++) {
-    const bool fits = o->kernel_size[d] == 2 && o->stride[d] == 2 &&
-                      o->padding[d] == 0 && o->dilation[d] == 1 &&
-                      2 * io->y[0].dim[2 + d] <= io->x[0].dim[2 + d];
-    if (!fits) return LN_UNSUITED;
-  }
-  return LN_OK;
+  const bool suited = has_window(self, 2, 0) &&
+                      2 * io->y[0].dim[2] <= io->x[0].dim[2] &&
+                      2 * io->y[0].dim[3] <= io->x[0].dim[3];
+  io->saved = ln_count(&io->y[0]); /* a byte each */
+  return suited ? LN_OK : LN_UNSUITED;
 }
 
-/* Moves to the challenger if it is larger than the best so far, or NaN. */
-static inline void challenge(float challenger, int32_t place, float *best,
-                             int32_t *at) {
-  const bool wins = challenger > *best || challenger != challenger;
-  *best = wins ? challenger : *best;
-  *at = wins ? place : *at;
-}
-
-/* Two rows of W pixels, the first of them at place `first` of the plane. */
-static void pool_rows(const float *restrict x, int32_t W, int32_t first,
-                      int64_t OW, float *restrict y,
-                      int32_t *restrict largest) {
+/* Two rows of W pixels. */
+static void pool_pairs(const float *restrict x, int64_t W, int64_t OW,
+                       float *restrict y, uint8_t *restrict winner) {
   for (int64_t i = 0; i < OW; i++) {
-    const int32_t place = first + 2 * (int32_t)i;
-    float best = x[2 * i];
-    int32_t at = place;
-    challenge(x[2 * i + 1], place + 1, &best, &at);
-    challenge(x[2 * i + W], place + W, &best, &at);
-    challenge(x[2 * i + W + 1], place + W + 1, &best, &at);
-    y[i] = best;
-    largest[i] = at;
+    champion best = { x[2 * i], 0 };
+    best = challenge(best, x[2 * i + 1], 1);
+    best = challenge(best, x[2 * i + W], 2);
+    best = challenge(best, x[2 * i + W + 1], 3);
+    y[i] = best.value;
+    winner[i] = (uint8_t)best.which;
   }
 }
 
@@ -189,14 +200,157 @@ static ln_status pairs_forward(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, call);
   const float(*x)[s.H * s.W] = (void *)ln_x(call, 0);
   float(*y)[s.OH][s.OW] = (void *)ln_y(call, 0);
-  int32_t(*largest)[s.OH][s.OW] = call->saved;
+  uint8_t(*winner)[s.OH][s.OW] = call->saved;
 
   for (int64_t p = 0; p < s.planes; p++)
+    for (int64_t oy = 0; oy < s.OH; oy++)
+      pool_pairs(x[p] + 2 * oy * s.W, s.W, s.OW, y[p][oy], winner[p][oy]);
+  return LN_OK;
+}
+
+/* The value, or 0. By a mask, so that the loop below has no branch. */
+static inline float only_if(bool applies, float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  bits &= 0u - (uint32_t)applies;
+  memcpy(&value, &bits, sizeof bits);
+  return value;
+}
+
+/* Every pixel lies in one window at most, so its gradient is written once. */
+static void spread_pairs(const float *restrict dy,
+                         const uint8_t *restrict winner, int64_t OW,
+                         float *restrict upper, float *restrict lower) {
+  for (int64_t i = 0; i < OW; i++) {
+    upper[2 * i] = only_if(winner[i] == 0, dy[i]);
+    upper[2 * i + 1] = only_if(winner[i] == 1, dy[i]);
+    lower[2 * i] = only_if(winner[i] == 2, dy[i]);
+    lower[2 * i + 1] = only_if(winner[i] == 3, dy[i]);
+  }
+}
+
+static ln_status pairs_backward(const void *self, const ln_call *call) {
+  const sizes s = sizes_of(self, call);
+  const float(*dy)[s.OH][s.OW] = (void *)ln_dy(call, 0);
+  float(*dx)[s.H][s.W] = (void *)ln_dx(call, 0);
+  uint8_t(*winner)[s.OH][s.OW] = call->saved;
+
+  for (int64_t p = 0; p < s.planes; p++) {
     for (int64_t oy = 0; oy < s.OH; oy++) {
-      const int64_t first = 2 * oy * s.W;
-      pool_rows(x[p] + first, (int32_t)s.W, (int32_t)first, s.OW, y[p][oy],
-                largest[p][oy]);
+      float *upper = dx[p][2 * oy], *lower = dx[p][2 * oy + 1];
+      spread_pairs(dy[p][oy], winner[p][oy], s.OW, upper, lower);
+      for (int64_t ix = 2 * s.OW; ix < s.W; ix++) upper[ix] = lower[ix] = 0;
     }
+    for (int64_t iy = 2 * s.OH; iy < s.H; iy++)
+      memset(dx[p][iy], 0, sizeof dx[p][iy]);
+  }
+  return LN_OK;
+}
+
+/* ---- method "3x3" -------------------------------------------------------- */
+
+/* Windows of 3x3 with stride 2, which overlap, and may stick out by one. Those
+ * that do not stick out at a side go in one sweep along the row; the others,
+ * one or two a row, go by the textbook. */
+
+static ln_status threes_plan(const void *self, ln_infer *io) {
+  if (!has_window(self, 3, 1)) return LN_UNSUITED;
+  io->saved = ln_count(&io->y[0]); /* a byte each */
+  return LN_OK;
+}
+
+/* n windows whose rows `begin` to `end` (of 0..3) lie inside; `first` is where
+ * the first of them would begin. Called with constants, so that the loops over
+ * the window are unrolled. */
+static inline __attribute__((always_inline)) void
+sweep_threes(const float *restrict x, int64_t W, int64_t first, int begin,
+             int end, int64_t n, float *restrict y, uint8_t *restrict winner) {
+  for (int64_t i = 0; i < n; i++) {
+    champion best = { x[first + begin * W + 2 * i], 3 * begin };
+    for (int ky = begin; ky < end; ky++)
+      for (int kx = 0; kx < 3; kx++)
+        best = challenge(best, x[first + ky * W + 2 * i + kx], 3 * ky + kx);
+    y[i] = best.value;
+    winner[i] = (uint8_t)best.which;
+  }
+}
+
+static void pool_threes(const float *x, int64_t W, int64_t first, int begin,
+                        int end, int64_t n, float *y, uint8_t *winner) {
+  if (begin == 0 && end == 3)
+    sweep_threes(x, W, first, 0, 3, n, y, winner);
+  else if (end == 3)
+    sweep_threes(x, W, first, 1, 3, n, y, winner);
+  else if (begin == 0 && end == 2)
+    sweep_threes(x, W, first, 0, 2, n, y, winner);
+  else if (begin == 0)
+    sweep_threes(x, W, first, 0, 1, n, y, winner);
+  else
+    sweep_threes(x, W, first, 1, 2, n, y, winner);
+}
+
+/* One window, anywhere. */
+static void pool_one(const sizes *s, int64_t top, int64_t left,
+                     const float x[s->H][s->W], float *y, uint8_t *winner) {
+  const int64_t place = place_of_largest(s, top, left, x);
+  const int64_t iy = place / s->W, ix = place % s->W;
+  *y = x[iy][ix];
+  *winner = (uint8_t)(3 * (iy - top) + ix - left);
+}
+
+/* The windows of a row whose columns all lie inside: [begin, end). */
+typedef struct inner {
+  int64_t begin, end;
+} inner;
+
+static inner inner_of(const sizes *s) {
+  const int64_t fit = s->W + s->P[1] < 3 ? 0 : (s->W + s->P[1] - 3) / 2 + 1;
+  const inner n = { .begin = s->P[1], .end = fit < s->OW ? fit : s->OW };
+  return n.end > n.begin ? n : (inner){ s->OW, s->OW };
+}
+
+static void pool_row_of_threes(const sizes *s, int64_t oy,
+                               const float x[s->H][s->W], float y[s->OW],
+                               uint8_t winner[s->OW]) {
+  const int64_t top = 2 * oy - s->P[0];
+  const int begin = top<0, end = top + 3> s->H ? (int)(s->H - top) : 3;
+  const inner n = inner_of(s);
+  for (int64_t ox = 0; ox < s->OW; ox++)
+    if (ox < n.begin || ox >= n.end)
+      pool_one(s, top, 2 * ox - s->P[1], x, &y[ox], &winner[ox]);
+  if (n.begin < n.end)
+    pool_threes(&x[0][0], s->W, top * s->W + 2 * n.begin - s->P[1], begin, end,
+                n.end - n.begin, y + n.begin, winner + n.begin);
+}
+
+static ln_status threes_forward(const void *self, const ln_call *call) {
+  const sizes s = sizes_of(self, call);
+  const float(*x)[s.H][s.W] = (void *)ln_x(call, 0);
+  float(*y)[s.OH][s.OW] = (void *)ln_y(call, 0);
+  uint8_t(*winner)[s.OH][s.OW] = call->saved;
+
+  for (int64_t p = 0; p < s.planes; p++)
+    for (int64_t oy = 0; oy < s.OH; oy++)
+      pool_row_of_threes(&s, oy, x[p], y[p][oy], winner[p][oy]);
+  return LN_OK;
+}
+
+static ln_status threes_backward(const void *self, const ln_call *call) {
+  const sizes s = sizes_of(self, call);
+  const float(*dy)[s.OH][s.OW] = (void *)ln_dy(call, 0);
+  float(*dx)[s.H * s.W] = (void *)ln_dx(call, 0);
+  uint8_t(*winner)[s.OH][s.OW] = call->saved;
+  int64_t step[9]; /* from where a window begins to each of its pixels */
+  for (int k = 0; k < 9; k++) step[k] = k / 3 * s.W + k % 3;
+
+  for (int64_t p = 0; p < s.planes; p++) {
+    memset(dx[p], 0, sizeof dx[p]);
+    for (int64_t oy = 0; oy < s.OH; oy++) {
+      const int64_t first = (2 * oy - s.P[0]) * s.W - s.P[1];
+      for (int64_t ox = 0; ox < s.OW; ox++)
+        dx[p][first + 2 * ox + step[winner[p][oy][ox]]] += dy[p][oy][ox];
+    }
+  }
   return LN_OK;
 }
 
@@ -204,6 +358,12 @@ static const ln_kernel kernels[] = {
   { .method = "2x2",
     .plan = pairs_plan,
     .forward = pairs_forward,
+    .backward = pairs_backward,
+    .per_sample = 1 },
+  { .method = "3x3",
+    .plan = threes_plan,
+    .forward = threes_forward,
+    .backward = threes_backward,
     .per_sample = 1 },
 };
 

@@ -10,6 +10,8 @@
  */
 #include <math.h>
 
+#include <lunet/kernels/each_isa.h>
+#include <lunet/kernels/functions.h>
 #include <lunet/plugin.h>
 
 static ln_status forward(const void *self, const ln_call *call) {
@@ -29,6 +31,38 @@ static ln_status backward(const void *self, const ln_call *call) {
   return LN_OK;
 }
 
+/* ---- method "vector" ----------------------------------------------------- */
+
+/* Up to 16 numbers a step, also where y lies in the memory of x: ln_sigmoid has
+ * no branch and no call. Its error is at most 2.5 ulp. */
+
+LN_INLINE ln_status vector_forward(const void *self, const ln_call *call) {
+  (void)self;
+  const int64_t count = call->y[0]->count;
+  const float *x = ln_x(call, 0);
+  float *y = ln_y(call, 0);
+  LN_INDEPENDENT
+  for (int64_t i = 0; i < count; i++) y[i] = ln_sigmoid(x[i]);
+  return LN_OK;
+}
+
+LN_INLINE ln_status vector_backward(const void *self, const ln_call *call) {
+  (void)self;
+  const int64_t count = call->y[0]->count;
+  const float *y = ln_y(call, 0), *dy = ln_dy(call, 0);
+  float *dx = ln_dx(call, 0);
+  LN_INDEPENDENT
+  for (int64_t i = 0; i < count; i++) dx[i] = dy[i] * y[i] * (1 - y[i]);
+  return LN_OK;
+}
+
+LN_EACH_ISA(vector_forward)
+LN_EACH_ISA(vector_backward)
+
+static const ln_kernel kernels[] = {
+  LN_EACH_ISA_ROWS("vector", vector_forward, vector_backward),
+};
+
 static const ln_layer layer = {
   LN_LAYER,
   .name = "sigmoid",
@@ -38,5 +72,6 @@ static const ln_layer layer = {
   .traits = LN_PER_SAMPLE | LN_IN_PLACE | LN_FORGETS_X,
   .forward = forward,
   .backward = backward,
+  LN_KERNELS(kernels),
 };
 LN_PLUGIN("sigmoid", "1.0", &layer);

@@ -46,6 +46,10 @@ static ln_status wanted_isa(const char *wanted, ln_isa *out) {
                       wanted, names[best]);
 }
 
+const char *ln_isa_name(ln_isa isa) {
+  return names[isa];
+}
+
 ln_status ln_cpu_isa(ln_isa *out) {
   static int known = -1;
   int isa = __atomic_load_n(&known, __ATOMIC_RELAXED);

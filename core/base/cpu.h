@@ -10,6 +10,8 @@ typedef enum { LN_ISA_BASELINE, LN_ISA_AVX2, LN_ISA_AVX512 } ln_isa;
  * LUNET_ISA (baseline, avx2, avx512) asks for; an unknown or impossible one is
  * refused. Looked up once. */
 ln_status ln_cpu_isa(ln_isa *out);
+/* "baseline", "avx2", "avx512" */
+const char *ln_isa_name(ln_isa isa);
 /* LN_CPU_... bits of that instruction set; those of the baseline where
  * ln_cpu_isa refuses. */
 uint64_t ln_cpu_features(void);

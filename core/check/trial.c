@@ -106,7 +106,8 @@ static bool all_fit(const ln_trial *t) {
   for (int i = 0; i < r->n_y; i++) good = good && fits(&r->y[i]);
   for (int64_t i = 0; i < t->instance->n_parameters; i++)
     good = good && fits(&t->instance->parameters[i].value->shape);
-  return good || ln_set_error("too large for this check");
+  if (!good) ln_set_error("too large for this check");
+  return good;
 }
 
 static void make_numbers(ln_trial *t) {

@@ -232,6 +232,7 @@ ln_status ln_net_build(ln_net *net, const ln_shape *inputs, int64_t n) {
   free_built(net);
   net->built = built;
   net->built_shapes = shapes;
+  net->has_notices = true;
   return LN_OK;
 }
 
@@ -276,6 +277,8 @@ ln_status ln_net_node_info(const ln_net *net, int64_t node, ln_node_info *out) {
     .workspace_bytes = r->workspace,
     .method = r->kernel ? r->kernel->method : "textbook",
     .notice = r->notice.length ? r->notice.s : NULL,
+    .window_dims = r->window_dims,
+    .window = r->window,
   };
   return LN_OK;
 }
@@ -289,7 +292,31 @@ ln_status ln_net_plan(ln_net *net, const ln_shape *x, bool training,
     ln_plan_free(*plan);
     *plan = NULL;
     if (ln_plan_new(net, x, training, false, plan)) return LN_FAILED;
+    net->has_notices = true;
   }
   *out = *plan;
   return LN_OK;
+}
+
+/* ---- notices ---- */
+
+typedef void (*teller)(void *arg, const char *label, const char *notice);
+
+static void tell_notice(const ln_node *node, const ln_inference *r, teller tell,
+                        void *arg) {
+  if (r->notice.length && ln_instance_is_news(node->instance, r->notice.s))
+    tell(arg, node->label, r->notice.s);
+}
+
+void ln_net_tell_notices(ln_net *net, teller tell, void *arg) {
+  if (!net->has_notices) return;
+  net->has_notices = false;
+  for (int64_t i = 0; i < net->n_nodes; i++) {
+    const ln_node *node = &net->nodes[i];
+    if (net->built) tell_notice(node, &net->built[i], tell, arg);
+    if (net->training)
+      tell_notice(node, &net->training->nodes[i].inference, tell, arg);
+    if (net->predicting)
+      tell_notice(node, &net->predicting->nodes[i].inference, tell, arg);
+  }
 }

@@ -59,6 +59,7 @@ struct ln_net {
   ln_shape *built_shapes; /* of each value */
 
   ln_plan *training, *predicting;
+  bool has_notices; /* maybe: of a build or plan since they were told */
   ln_pass_state state;
   bool busy; /* a pass is running: the function of a tap may look on only */
   uint64_t *steps; /* of each node: the step of its latest forward */

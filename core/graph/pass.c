@@ -140,20 +140,32 @@ static int64_t stride_of(const ln_tensor *w) {
   return ln_padded_bytes(w->count * (int64_t)sizeof(float));
 }
 
-static const ln_tensor *const *add_dw(framing *f, const ln_node *node,
-                                      const ln_plan_node *n, bool wanted) {
-  const ln_instance *i = node->instance;
+/* Gradients that are still 0 need no adding: the first slice writes its own
+ * straight into them. */
+static bool writes_first_slice(const ln_pass_run *run, int64_t node,
+                               const ln_parameter *w) {
+  return run->plan->nodes[node].sole_use && ln_tensor_known_zero(w->grad);
+}
+
+/* Where slice number `index` leaves its gradient of weight k. */
+static float *gradient_address(const ln_pass_run *run, int64_t node, int64_t k,
+                               int64_t index) {
+  const ln_parameter *w = ln_instance_weight(run->net->nodes[node].instance, k);
+  if (index == 0 && writes_first_slice(run, node, w)) return w->grad->data;
+  char *base = buffer_at(run->plan, run->plan->nodes[node].dw[k], 0);
+  return (float *)(base + index * stride_of(w->value));
+}
+
+static const ln_tensor *const *add_dw(framing *f, int64_t node, bool wanted) {
+  const ln_instance *i = f->run->net->nodes[node].instance;
   const ln_tensor *const *at = next_list(f);
-  for (int64_t k = 0; k < i->n_weights; k++) {
-    const ln_tensor *w = ln_instance_weight(i, k)->value;
-    if (!wanted || n->dw[k] < 0) {
+  int64_t index = is_whole(f->kind) ? 0 : f->slice->index;
+  for (int64_t k = 0; k < i->n_weights; k++)
+    if (wanted && f->run->plan->nodes[node].dw[k] >= 0)
+      add_borrowed(f, &ln_instance_weight(i, k)->value->shape,
+                   gradient_address(f->run, node, k, index));
+    else
       add_tensor(f, NULL);
-      continue;
-    }
-    int64_t skip = is_whole(f->kind) ? 0 : f->slice->index;
-    char *base = buffer_at(f->run->plan, n->dw[k], f->slice->slot);
-    add_borrowed(f, &w->shape, (float *)(base + skip * stride_of(w)));
-  }
   return at;
 }
 
@@ -226,7 +238,7 @@ static void fill_tensors(ln_running *r, framing *f, int64_t node) {
   if (is_forward(f->kind)) return;
   c->dy = add_outputs(f, nd, true);
   c->dx = add_dx(f, node);
-  c->dw = add_dw(f, nd, n, f->kind == weights_kind(nd, n));
+  c->dw = add_dw(f, node, f->kind == weights_kind(nd, n));
 }
 
 static ln_pass function_of(const ln_pass_run *run, int64_t node,
@@ -288,9 +300,10 @@ static void add_extra(const ln_pass_run *run, int64_t node, const slice *s) {
 
 /* Adds the gradients of all slices to that of a weight, in order of slices. */
 typedef struct summing {
+  const ln_pass_run *run;
   float *grad;
-  const char *parts;
-  int64_t count, slices, stride;
+  int64_t node, weight, count;
+  int64_t first, slices; /* first: 1 where slice 0 is there already */
 } summing;
 
 static void sum_chunk(void *arg, int64_t index, int slot) {
@@ -298,9 +311,9 @@ static void sum_chunk(void *arg, int64_t index, int slot) {
   const summing *s = arg;
   int64_t begin = index * GRAIN;
   int64_t n = s->count - begin < GRAIN ? s->count - begin : GRAIN;
-  for (int64_t k = 0; k < s->slices; k++)
-    add_into(s->grad + begin, (const float *)(s->parts + k * s->stride) + begin,
-             n);
+  for (int64_t k = s->first; k < s->slices; k++)
+    add_into(s->grad + begin,
+             gradient_address(s->run, s->node, s->weight, k) + begin, n);
 }
 
 static void sum_weights(const ln_pass_run *run, int64_t node) {
@@ -310,11 +323,31 @@ static void sum_weights(const ln_pass_run *run, int64_t node) {
   for (int64_t k = 0; k < i->n_weights; k++) {
     if (n->dw[k] < 0) continue;
     const ln_parameter *w = ln_instance_weight(i, k);
-    summing s = { w->grad->data, buffer_at(run->plan, n->dw[k], 0),
-                  w->value->count, once ? 1 : run->step->slices,
-                  stride_of(w->value) };
-    ln_parallel((s.count + GRAIN - 1) / GRAIN, sum_chunk, &s);
+    summing s = { run,
+                  w->grad->data,
+                  node,
+                  k,
+                  w->value->count,
+                  writes_first_slice(run, node, w),
+                  once ? 1 : run->step->slices };
+    if (s.first < s.slices)
+      ln_parallel((s.count + GRAIN - 1) / GRAIN, sum_chunk, &s);
     ln_tensor_touch(w->grad);
+  }
+}
+
+/* After a failure: what slices have written straight into gradients that were
+ * 0 goes, so that nothing is half added. */
+static void forget_first_slices(const ln_pass_run *run) {
+  for (int64_t node = 0; node < run->plan->n_nodes; node++) {
+    const ln_instance *i = run->net->nodes[node].instance;
+    for (int64_t k = 0; k < i->n_weights; k++) {
+      ln_tensor *grad = ln_instance_weight(i, k)->grad;
+      if (run->plan->nodes[node].dw[k] < 0 || !ln_tensor_known_zero(grad))
+        continue;
+      ln_tensor_touch(grad);
+      ln_tensor_fill(grad, 0);
+    }
   }
 }
 
@@ -547,18 +580,24 @@ static ln_status show_taps(const ln_pass_run *run, const ln_plan_step *step) {
   return LN_OK;
 }
 
+static ln_status run_down(ln_pass_run *run, const ln_plan_step *step,
+                          ln_status (*look)(void *arg, int64_t node),
+                          void *arg) {
+  ln_status s = show_taps(run, step);
+  if (!s) s = run_step(run, step, LN_BACKWARD);
+  if (!s) s = finish_weights(run, step);
+  if (!s && look && step->back_first <= step->back_last)
+    s = look(arg, step->back_first);
+  return s;
+}
+
 ln_status ln_run_backward(ln_pass_run *run,
                           ln_status (*look)(void *arg, int64_t node),
                           void *arg) {
+  ln_status s = LN_OK;
   fill_first(run);
-  for (int64_t k = run->plan->n_steps - 1; k >= 0; k--) {
-    const ln_plan_step *step = &run->plan->steps[k];
-    ln_status s = show_taps(run, step);
-    if (!s) s = run_step(run, step, LN_BACKWARD);
-    if (!s) s = finish_weights(run, step);
-    if (!s && look && step->back_first <= step->back_last)
-      s = look(arg, step->back_first);
-    if (s) return s;
-  }
-  return LN_OK;
+  for (int64_t k = run->plan->n_steps - 1; k >= 0 && !s; k--)
+    s = run_down(run, &run->plan->steps[k], look, arg);
+  if (s) forget_first_slices(run);
+  return s;
 }

@@ -3,6 +3,7 @@
  * layout.c. */
 #include "graph/plan.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -132,6 +133,31 @@ static void give_gradients(ln_plan *p, const ln_net *net, int64_t i) {
   }
 }
 
+typedef struct use {
+  const ln_instance *instance;
+  int64_t node;
+} use;
+
+static int by_instance(const void *a, const void *b) {
+  const ln_instance *x = ((const use *)a)->instance;
+  const ln_instance *y = ((const use *)b)->instance;
+  return x < y ? -1 : x > y;
+}
+
+static ln_status find_sole_uses(ln_plan *p, const ln_net *net) {
+  int64_t n = net->n_nodes;
+  use *uses = ln_alloc((size_t)n * sizeof *uses);
+  if (!uses) return LN_FAILED;
+  for (int64_t i = 0; i < n; i++) uses[i] = (use){ net->nodes[i].instance, i };
+  qsort(uses, (size_t)n, sizeof *uses, by_instance);
+  for (int64_t k = 0; k < n; k++)
+    p->nodes[uses[k].node].sole_use =
+        (k == 0 || uses[k - 1].instance != uses[k].instance) &&
+        (k == n - 1 || uses[k + 1].instance != uses[k].instance);
+  ln_free(uses);
+  return LN_OK;
+}
+
 static void find_arriving(ln_plan *p, const ln_net *net) {
   for (int64_t v = 0; v < net->n_values; v++) {
     ln_plan_value *value = &p->values[v];
@@ -225,7 +251,7 @@ static ln_status decide(ln_plan *p, ln_net *net, const ln_shape *x) {
     find_wanted(p, net);
     find_arriving(p, net);
     find_filled(p, net);
-    if (check_backward(p, net)) return LN_FAILED;
+    if (find_sole_uses(p, net) || check_backward(p, net)) return LN_FAILED;
   }
   ln_plan_make_steps(p, net, items);
   return ln_plan_lay_out(p, net);

@@ -71,6 +71,7 @@ typedef struct ln_plan_node {
   int32_t activation; /* LN_IS_...: of the layer behind it, absorbed */
   bool backward;      /* takes part in backward */
   bool wants_weights;
+  bool sole_use; /* of its instance in this net */
   ln_giving *dx;     /* of each input: written, or added to what is there */
   int64_t *dx_extra; /* buffer for what is to be added; -1 */
   int64_t saved;     /* a buffer; -1: none */

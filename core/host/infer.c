@@ -191,9 +191,18 @@ static ln_status try_finish_options(ln_instance *i, const ln_shape *x,
   return s;
 }
 
+/* So that an author may count the elements of x without a thought. */
+static ln_status check_inputs(const choice *c) {
+  int64_t count;
+  for (int64_t k = 0; k < c->n_x; k++)
+    if (ln_shape_count(&c->x[k], &count)) return LN_FAILED;
+  return LN_OK;
+}
+
 static ln_status infer_shapes(choice *c, ln_inference *r) {
   ln_instance *i = c->instance;
   ln_inferring in;
+  if (check_inputs(c)) return LN_FAILED;
   if (try_finish_options(i, c->x, c->n_x, &c->bindings)) return LN_FAILED;
   begin_outputs(c, &c->bindings, r->y);
   begin(&in, i, c->x, c->n_x, r->y, r);

@@ -4,11 +4,6 @@
 
 #include "host/instance.h"
 
-/* What a window does to one axis, for receptive fields. */
-typedef struct ln_axis {
-  int64_t kernel, stride, pad_before, dilation;
-} ln_axis;
-
 typedef struct ln_inference {
   int n_y;
   ln_shape y[LN_MAX_PORTS];
@@ -18,7 +13,7 @@ typedef struct ln_inference {
   const ln_kernel *kernel; /* NULL: the layer's own functions, "textbook" */
   bool per_sample;         /* slices of the batch may run at once */
   int window_dims;         /* 0: no window */
-  ln_axis window[3];
+  ln_axis window[3];       /* for receptive fields */
   ln_text notice;
 } ln_inference;
 void ln_inference_free(ln_inference *);

@@ -1,7 +1,6 @@
 /* instance.c - a layer's life from its word to its release; see instance.h. */
 #include "host/instance.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/cpu.h"
@@ -97,7 +96,8 @@ static ln_status set_up(ln_instance *i, const char *name,
                        options, n_options, i->self, &i->texts) ||
       read_method(i, options, n_options) || run_create(i))
     return LN_FAILED;
-  return has_open_options(i) ? LN_OK : ln_instance_make_parameters(i);
+  if (has_open_options(i) || !ln_instance_make_parameters(i)) return LN_OK;
+  return ln_prefix_error("%s: ", l->name);
 }
 
 ln_status ln_instance_new(const char *word, const char *name,
@@ -149,15 +149,26 @@ void ln_instance_release(ln_instance *i) {
   if (!i || --i->references) return;
   if (i->created && i->known->layer.destroy) i->known->layer.destroy(i->self);
   free_parameters(i);
+  ln_wishes_free(i);
   free_owned(i);
   for (int k = 0; k < LN_PACKED_SLOTS; k++) ln_free(i->packed[k].data);
   ln_kept_texts_free(&i->texts);
+  ln_kept_texts_free(&i->told);
   ln_text_free(&i->failure);
   ln_free(i->self);
   ln_free(i->name);
   ln_free(i->method);
   pthread_mutex_destroy(&i->lock);
   ln_free(i);
+}
+
+/* ---- notices ---- */
+
+bool ln_instance_is_news(ln_instance *i, const char *notice) {
+  for (int64_t k = 0; k < i->told.count; k++)
+    if (!strcmp(i->told.texts[k], notice)) return false;
+  ln_keep_text(&i->told, notice);
+  return true;
 }
 
 /* ---- parameters ---- */
@@ -168,35 +179,6 @@ typedef struct declaring {
   ln_instance *instance;
   ln_status status;
 } declaring;
-
-static void fill_random(ln_tensor *t, ln_random r, int32_t init, double a) {
-  if (init == LN_NORMAL)
-    ln_random_normal(r, 0, t->count, t->data);
-  else
-    ln_random_uniform(r, 0, t->count, t->data);
-  for (int64_t k = 0; k < t->count; k++)
-    t->data[k] = (float)(init == LN_NORMAL ? a * t->data[k]
-                                           : a * (2.0 * t->data[k] - 1));
-}
-
-static ln_status set_initial(const ln_instance *i, int64_t index, ln_tensor *t,
-                             const ln_declaration *d) {
-  ln_random r = ln_random_stream(i->random_user, (uint32_t)index, 0);
-  switch (d->init) {
-  case LN_FILL: return ln_tensor_fill(t, (float)d->value);
-  case LN_NORMAL: fill_random(t, r, LN_NORMAL, d->value); break;
-  case LN_FAN_IN:
-    if (!(d->fan_in > 0))
-      return ln_set_error("%s is drawn by its fan_in, which is %g and must be "
-                          "> 0",
-                          d->name, d->fan_in);
-    fill_random(t, r, LN_FAN_IN, 1 / sqrt(d->fan_in));
-    break;
-  default: return ln_set_error("%s has an unknown init %d", d->name, d->init);
-  }
-  ln_tensor_touch(t);
-  return LN_OK;
-}
 
 static ln_status check_declaration(const ln_instance *i,
                                    const ln_declaration *d) {
@@ -228,7 +210,7 @@ static ln_status add_parameter(ln_instance *i, const ln_declaration *d) {
   if (check_declaration(i, d) || grow_parameters(i)) return LN_FAILED;
   bool good = (p.name = ln_copy_text(d->name)) &&
               !ln_tensor_new(&d->shape, &p.value) &&
-              !set_initial(i, i->n_parameters, p.value, d) &&
+              !ln_set_initial(i, i->n_parameters, p.value, d) &&
               (d->role == LN_STATE || !ln_tensor_full(&d->shape, 0, &p.grad));
   i->parameters[i->n_parameters++] = p; /* freed with the instance */
   if (d->role == LN_WEIGHT)
@@ -259,7 +241,11 @@ ln_status ln_instance_make_parameters(ln_instance *i) {
   if (s || all.status) {
     if (!all.status) ln_instance_failed(i, s);
     free_parameters(i);
-    return ln_prefix_error("%s: ", l->name);
+    return LN_FAILED;
+  }
+  if (ln_wishes_check(i)) {
+    free_parameters(i);
+    return LN_FAILED;
   }
   freeze_weights(i);
   i->complete = true;
@@ -296,13 +282,22 @@ static bool has_method(const ln_instance *i, const char *method) {
   return false;
 }
 
+/* A method has a row for each instruction set. */
+static bool is_named_before(const ln_instance *i, int64_t row) {
+  const ln_kernel *k = i->known->kernels;
+  for (int64_t earlier = 0; earlier < row; earlier++)
+    if (!strcmp(k[earlier].method, k[row].method)) return true;
+  return false;
+}
+
 ln_status ln_instance_set_method(ln_instance *i, const char *method) {
   if (!has_method(i, method)) {
     ln_text t = { 0 };
     ln_text_add(&t, "%s has no method '%.60s'; it has \"auto\", \"textbook\"",
                 i->known->layer.name, method);
     for (int64_t k = 0; k < i->known->n_kernels; k++)
-      ln_text_add(&t, ", \"%s\"", i->known->kernels[k].method);
+      if (!is_named_before(i, k))
+        ln_text_add(&t, ", \"%s\"", i->known->kernels[k].method);
     ln_set_error("%s", ln_text_get(&t));
     ln_text_free(&t);
     return LN_FAILED;

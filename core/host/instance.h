@@ -25,6 +25,14 @@ typedef struct ln_owned_memory {
   void *data;
 } ln_owned_memory;
 
+/* How a parameter that does not exist yet is to begin. */
+typedef struct ln_wish {
+  struct ln_wish *next;
+  char *parameter; /* NULL: all that have both fans */
+  ln_initialiser how;
+  bool fulfilled;
+} ln_wish;
+
 struct ln_instance {
   int64_t references;
   const ln_known_layer *known;
@@ -32,6 +40,7 @@ struct ln_instance {
   char *method; /* "auto" etc.; NULL: as ln_set_method says */
   void *self;   /* the author's struct */
   ln_kept_texts texts;
+  ln_kept_texts told; /* notices that the user has seen */
   ln_owned_memory *owned;
   ln_host host; /* .private_ points back here */
 
@@ -41,6 +50,7 @@ struct ln_instance {
 
   int64_t n_parameters, n_weights, n_states;
   ln_parameter *parameters; /* in the order of declaration */
+  ln_wish *wishes;          /* the latest first */
 
   pthread_mutex_t lock; /* for the two below: callbacks may run at once */
   ln_text failure;      /* the first sentence since the last look */
@@ -60,6 +70,16 @@ const ln_parameter *ln_instance_state(const ln_instance *, int64_t i);
 
 /* The method in force: the instance's own, else the session's. */
 const char *ln_instance_method(const ln_instance *);
+
+/* initial.c: fills a new parameter, the index-th. */
+ln_status ln_set_initial(const ln_instance *, int64_t index, ln_tensor *t,
+                         const ln_declaration *);
+/* Refuses wishes that no parameter has fulfilled. */
+ln_status ln_wishes_check(const ln_instance *);
+void ln_wishes_free(ln_instance *);
+
+/* Is this notice new to the user? From now on it is not. */
+bool ln_instance_is_news(ln_instance *, const char *notice);
 
 /* Once all options are known: asks for weights and state, and makes them. */
 ln_status ln_instance_make_parameters(ln_instance *);

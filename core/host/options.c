@@ -28,7 +28,7 @@ void ln_kept_texts_free(ln_kept_texts *k) {
   *k = (ln_kept_texts){ 0 };
 }
 
-static const char *keep_text(ln_kept_texts *k, const char *s) {
+const char *ln_keep_text(ln_kept_texts *k, const char *s) {
   char **more = ln_alloc((size_t)(k->count + 1) * sizeof *more);
   char *copy = ln_copy_text(s);
   if (!more || !copy) {
@@ -276,7 +276,7 @@ static ln_status write_word(const parsing *p, const ln_option *row, char *field,
 }
 
 static ln_status write_text(const parsing *p, char *field, const char *text) {
-  const char *kept = text ? keep_text(p->kept, text) : NULL;
+  const char *kept = text ? ln_keep_text(p->kept, text) : NULL;
   if (text && !kept) return LN_FAILED;
   memcpy(field, &kept, sizeof kept);
   return LN_OK;

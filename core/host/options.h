@@ -11,6 +11,8 @@ typedef struct ln_kept_texts {
   char **texts;
   int64_t count;
 } ln_kept_texts;
+/* The copy that is kept; NULL: no memory. */
+const char *ln_keep_text(ln_kept_texts *, const char *s);
 void ln_kept_texts_free(ln_kept_texts *);
 
 /* Writes all fields of `self` (whose other bytes stay as they are): the values

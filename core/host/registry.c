@@ -71,7 +71,6 @@ static ln_status keep_library(ln_library *lib) {
   more[n_libraries++] = lib;
   ln_free(libraries);
   libraries = more;
-  generation++;
   return LN_OK;
 }
 

@@ -3,34 +3,61 @@
  *   out = floor((in + before + after - dilation*(kernel-1) - 1) / stride) + 1
  *
  * the lecture's (P - k)/stride + 1 with P the padded size; ceil_mode rounds
- * up, but no window begins beyond the input and the padding before it. */
-#include <stdio.h>
-#include <string.h>
+ * up, but no window begins beyond the input and the padding before it. What is
+ * said where it does not fit stands in window_text.c. */
+#include "host/window.h"
 
-#include "host/infer.h"
+/* ---- one axis ---- */
 
-typedef struct axis {
-  const char *name; /* "height" */
-  int64_t in, kernel, stride, dilation, before, after;
-} axis;
-
-static const char *axis_name(int32_t dims, int32_t i) {
-  static const char *const two[] = { "height", "width" };
-  static const char *const three[] = { "depth", "height", "width" };
-  return dims == 1 ? "length" : dims == 2 ? two[i] : three[i];
-}
-
-static int64_t extent(const axis *a) {
+int64_t ln_window_extent(const ln_window_axis *a) {
   return a->dilation * (a->kernel - 1) + 1;
 }
 
-static int64_t padded(const axis *a) {
+int64_t ln_window_padded(const ln_window_axis *a) {
   return a->in + a->before + a->after;
 }
 
-static axis read_axis(const ln_window *w, const ln_shape *x, int32_t i) {
-  return (axis){
+int64_t ln_window_output(const ln_window_axis *a, bool ceil_mode) {
+  int64_t room = ln_window_padded(a) - ln_window_extent(a);
+  if (room < 0) return 0;
+  int64_t out = room / a->stride + 1;
+  if (!ceil_mode || room % a->stride == 0) return out;
+  return out * a->stride < a->in + a->before ? out + 1 : out;
+}
+
+int64_t ln_window_unread(const ln_window_axis *a, bool ceil_mode) {
+  if (ln_window_extent(a) < a->stride) return 0;
+  int64_t last = (ln_window_output(a, ceil_mode) - 1) * a->stride;
+  int64_t read = last + ln_window_extent(a) - a->before;
+  if (read < 0) read = 0;
+  return read < a->in ? a->in - read : 0;
+}
+
+/* ---- all axes ---- */
+
+bool ln_window_fits(const ln_window_view *v) {
+  for (int i = 0; i < v->dims; i++)
+    if (ln_window_output(&v->axis[i], v->ceil_mode) < 1 ||
+        ln_window_unread(&v->axis[i], v->ceil_mode))
+      return false;
+  return true;
+}
+
+static const char *axis_name(int32_t dims, int32_t i) {
+  static const char *const names[] = { "depth", "height", "width" };
+  return dims == 1 ? "length" : names[LN_MAX_AXES - dims + i];
+}
+
+static const char *line_name(int32_t dims, int32_t i) {
+  static const char *const names[] = { "plane", "row", "column" };
+  return dims == 1 ? "element" : names[LN_MAX_AXES - dims + i];
+}
+
+static ln_window_axis read_axis(const ln_window *w, const ln_shape *x,
+                                int32_t i) {
+  return (ln_window_axis){
     .name = axis_name(w->dims, i),
+    .line = line_name(w->dims, i),
     .in = x->dim[x->rank - w->dims + i],
     .kernel = w->kernel[i],
     .stride = w->stride[i],
@@ -42,8 +69,8 @@ static axis read_axis(const ln_window *w, const ln_shape *x, int32_t i) {
   };
 }
 
-/* All numbers small enough that nothing below overflows. */
-static ln_status check_axis(const ln_infer *io, const axis *a) {
+/* All numbers small enough that nothing overflows. */
+static ln_status check_axis(const ln_infer *io, const ln_window_axis *a) {
   const int64_t limit = (int64_t)1 << 40;
   const int64_t all[] = { a->in,       a->kernel, a->stride,
                           a->dilation, a->before, a->after };
@@ -61,97 +88,49 @@ static ln_status check_axis(const ln_infer *io, const axis *a) {
   return LN_OK;
 }
 
-static void side_by_side(const ln_window *w, const ln_shape *x,
-                         int64_t (*f)(const axis *), char *out, size_t room) {
-  size_t used = 0;
-  for (int32_t i = 0; i < w->dims && used < room; i++) {
-    axis a = read_axis(w, x, i);
-    used += (size_t)snprintf(out + used, room - used, "%s%" PRId64,
-                             i ? "x" : "", f(&a));
-  }
-}
-
-static int64_t kernel_of(const axis *a) {
-  return a->kernel;
-}
-
-/* "kernel 7x7 is larger than the padded input 6x6", the rule, a remedy. */
-static ln_status does_not_fit(const ln_infer *io, const ln_window *w,
-                              const axis *a) {
-  char kernel[100], input[100], spread[100] = "", minus[100] = "";
-  side_by_side(w, &io->x[0], kernel_of, kernel, sizeof kernel);
-  side_by_side(w, &io->x[0], padded, input, sizeof input);
-  if (a->dilation > 1) {
-    snprintf(spread, sizeof spread,
-             " (spread over %" PRId64 " by dilation %" PRId64 ")", extent(a),
-             a->dilation);
-    snprintf(minus, sizeof minus, "%" PRId64 "*(%" PRId64 "-1) - 1",
-             a->dilation, a->kernel);
-  } else {
-    snprintf(minus, sizeof minus, "%" PRId64, a->kernel);
-  }
-  int64_t lack = extent(a) - padded(a);
-  int64_t room = a->in + a->before + a->after;
-  return ln_fail(io->host,
-                 "kernel %s%s is larger than the padded input %s\n"
-                 "  output %s = floor((%" PRId64 " + %" PRId64 " + %" PRId64
-                 " - %s) / %" PRId64 ") + 1 < 1, but must be at least 1\n"
-                 "  try padding = %" PRId64 ", or kernel_size <= %" PRId64,
-                 kernel, spread, input, a->name, a->in, a->before, a->after,
-                 minus, a->stride, a->before + (lack + 1) / 2,
-                 a->dilation > 1 ? (room - 1) / a->dilation + 1 : room);
-}
-
-static int64_t output_size(const axis *a, bool ceil_mode) {
-  int64_t room = padded(a) - extent(a);
-  int64_t out = room / a->stride + 1;
-  if (!ceil_mode || room % a->stride == 0) return out;
-  return out * a->stride < a->in + a->before ? out + 1 : out;
-}
-
-/* How much of the input itself no window reads. */
-static int64_t left_over(const axis *a, int64_t out) {
-  int64_t read = (out - 1) * a->stride + extent(a) - a->before;
-  return read < a->in ? a->in - read : 0;
-}
-
-static ln_status note_left_over(ln_infer *io, const ln_window *w, const axis *a,
-                                int64_t out) {
-  int64_t n = left_over(a, out);
-  if (!n || extent(a) < a->stride) return LN_OK;
-  const char *line = !strcmp(a->name, "width") ? "column" : "row";
-  char which[60], text[300];
-  if (n == 1)
-    snprintf(which, sizeof which, "%s", line);
-  else
-    snprintf(which, sizeof which, "%" PRId64 " %ss", n, line);
-  snprintf(text, sizeof text,
-           "the last %s of the input (%s %" PRId64 ") %s never read: (%" PRId64
-           " + %" PRId64 " + %" PRId64 " - %" PRId64 ") / %" PRId64
-           " is not whole",
-           which, a->name, a->in, n == 1 ? "is" : "are", a->in, a->before,
-           a->after, extent(a), a->stride);
-  if (w->strict) return ln_fail(io->host, "%s", text);
-  io->host->notice(io, "%s", text);
-  return LN_OK;
-}
-
-ln_status ln_window_service(ln_infer *io, const ln_window *w) {
+static ln_status read_view(const ln_infer *io, const ln_window *w,
+                           ln_window_view *v) {
   const ln_shape *x = &io->x[0];
-  ln_inference *result = ((ln_inferring *)io)->result;
-  if (w->dims < 1 || w->dims > 3 || x->rank < w->dims ||
+  if (w->dims < 1 || w->dims > LN_MAX_AXES || x->rank < w->dims ||
       io->y[0].rank < w->dims)
     return ln_fail(io->host, "a window of %d dims does not fit an input of %d",
                    w->dims, x->rank);
-  result->window_dims = w->dims;
-  for (int32_t i = 0; i < w->dims; i++) {
-    axis a = read_axis(w, x, i);
-    if (check_axis(io, &a)) return LN_FAILED;
-    if (padded(&a) < extent(&a)) return does_not_fit(io, w, &a);
-    int64_t out = output_size(&a, w->ceil_mode);
-    io->y[0].dim[io->y[0].rank - w->dims + i] = out;
-    result->window[i] = (ln_axis){ a.kernel, a.stride, a.before, a.dilation };
-    if (note_left_over(io, w, &a, out)) return LN_FAILED;
+  *v = (ln_window_view){ .dims = w->dims, .ceil_mode = w->ceil_mode };
+  for (int i = 0; i < v->dims; i++) {
+    v->axis[i] = read_axis(w, x, i);
+    if (check_axis(io, &v->axis[i])) return LN_FAILED;
   }
   return LN_OK;
+}
+
+/* ---- the service ---- */
+
+/* So that a layer may count the elements of y, once it knows their shape. */
+static ln_status check_count(const ln_infer *io) {
+  const ln_shape *y = &io->y[0];
+  int64_t count;
+  for (int32_t d = 0; d < y->rank; d++)
+    if (y->dim[d] < 0) return LN_OK; /* still open */
+  return ln_shape_count(y, &count) ? ln_fail(io->host, "%s", ln_error())
+                                   : LN_OK;
+}
+
+static void keep_axis(ln_inference *result, int i, const ln_window_axis *a) {
+  result->window[i] = (ln_axis){ a->kernel, a->stride, a->before, a->dilation };
+}
+
+ln_status ln_window_service(ln_infer *io, const ln_window *w) {
+  ln_inference *result = ((ln_inferring *)io)->result;
+  ln_window_view v;
+  if (read_view(io, w, &v)) return LN_FAILED;
+  result->window_dims = v.dims;
+  for (int i = 0; i < v.dims; i++) {
+    int64_t out = ln_window_output(&v.axis[i], v.ceil_mode);
+    if (out < 1) return ln_window_refuse_small(io, &v);
+    io->y[0].dim[io->y[0].rank - v.dims + i] = out;
+    keep_axis(result, i, &v.axis[i]);
+  }
+  if (check_count(io)) return LN_FAILED;
+  return ln_window_fits(&v) ? LN_OK
+                            : ln_window_report_unread(io, &v, w->strict);
 }

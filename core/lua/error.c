@@ -112,6 +112,12 @@ static int raise_formatted(lua_State *L) {
   return raise_top(L);
 }
 
+/* core.position() -> "lab.lua:11: ", the user's line */
+static int position(lua_State *L) {
+  ln_lua_push_position(L);
+  return 1;
+}
+
 /* core.own_folder(path): files below it are not the user's. */
 static int set_own_folder(lua_State *L) {
   luaL_checkstring(L, 1);
@@ -137,6 +143,7 @@ static int nearest(lua_State *L) {
 
 void ln_lua_open_error(lua_State *L) {
   static const luaL_Reg functions[] = { { "own_folder", set_own_folder },
+                                        { "position", position },
                                         { "nearest", nearest },
                                         { "traceback", ln_lua_traceback },
                                         { NULL, NULL } };

@@ -110,6 +110,11 @@ static int set_frozen(lua_State *L) {
   return 0;
 }
 
+static int frozen(lua_State *L) {
+  lua_pushboolean(L, ln_instance_frozen(self(L)));
+  return 1;
+}
+
 static int step(lua_State *L) {
   lua_pushinteger(L, (lua_Integer)ln_instance_step(self(L)));
   return 1;
@@ -142,6 +147,56 @@ static int zero_grad(lua_State *L) {
   return 0;
 }
 
+/* ---- initial values ------------------------------------------------------ */
+
+/* The table { kind = "normal", fan = "fan_in", center = 0, spread = 1 }. */
+static ln_initialiser to_initialiser(lua_State *L, int index) {
+  static const char *const kinds[] = { "constant", "normal", "uniform",
+                                       "orthogonal", NULL };
+  static const char *const fans[] = { "none", "fan_in", "fan_out", "fan_mean",
+                                      NULL };
+  ln_lua_check_table(L, index, "initialise", "the initialiser");
+  lua_getfield(L, index, "kind");
+  lua_getfield(L, index, "fan");
+  lua_getfield(L, index, "center");
+  lua_getfield(L, index, "spread");
+  const ln_initialiser how = {
+    .kind = (ln_init_kind)luaL_checkoption(L, -4, NULL, kinds),
+    .fan = (ln_fan)luaL_checkoption(L, -3, "none", fans),
+    .center = luaL_optnumber(L, -2, 0),
+    .spread = luaL_optnumber(L, -1, 1),
+  };
+  lua_pop(L, 4);
+  return how;
+}
+
+/* layer:initialise(initialiser [, parameter]): drawn from the layer's own
+ * random numbers, now or once its sizes are known. */
+static int initialise(lua_State *L) {
+  lua_settop(L, 3);
+  ln_instance *i = self(L);
+  const ln_initialiser how = to_initialiser(L, 2);
+  const char *name =
+      lua_isnil(L, 3) ? NULL : ln_lua_check_text(L, 3, "init", "parameter");
+  ln_lua_check(L, ln_instance_initialise(i, name, &how));
+  return 0;
+}
+
+/* core.initialise(tensor, initialiser, fan_in, fan_out, name): from random
+ * numbers that nobody has drawn yet. */
+static int initialise_tensor(lua_State *L) {
+  ln_tensor *t = ln_lua_check_tensor(L, 1, "nn.init");
+  const ln_initialiser how = to_initialiser(L, 2);
+  const double fan_in = ln_lua_check_number(L, 3, "nn.init", "fan_in");
+  const double fan_out = ln_lua_check_number(L, 4, "nn.init", "fan_out");
+  const char *name = ln_lua_check_text(L, 5, "nn.init", "name");
+  const ln_status s =
+      ln_tensor_initialise(t, &how, fan_in, fan_out, ln_next_random_user(), 0);
+  if (s) ln_prefix_error("nn.init: %s ", name);
+  ln_lua_check(L, s);
+  return 0;
+}
+
 static int set_method(lua_State *L) {
   ln_instance *i = self(L);
   ln_lua_check(L, ln_instance_set_method(
@@ -157,6 +212,21 @@ static void set_text(lua_State *L, const char *field, const char *text) {
   lua_setfield(L, -2, field);
 }
 
+/* Sets the field `methods`, best first; two rows may share a method's name. */
+static void set_methods(lua_State *L, const ln_layer *l) {
+  lua_newtable(L);
+  lua_Integer n = 0;
+  for (uint32_t i = 0; i < l->kernels.count; i++) {
+    const ln_kernel *k = (const void *)((const char *)l->kernels.at +
+                                        (size_t)i * l->kernels.size);
+    lua_pushstring(L, k->method);
+    lua_rawseti(L, -2, ++n);
+  }
+  lua_pushliteral(L, "textbook");
+  lua_rawseti(L, -2, ++n);
+  lua_setfield(L, -2, "methods");
+}
+
 static void push_layer(lua_State *L, const ln_layer *l) {
   set_text(L, "name", l->name);
   set_text(L, "brief", l->brief);
@@ -164,6 +234,7 @@ static void push_layer(lua_State *L, const ln_layer *l) {
   set_text(L, "example", l->example);
   set_text(L, "inputs", l->inputs);
   set_text(L, "outputs", l->outputs);
+  set_methods(L, l);
 }
 
 static void add_row(void *arg, const char *path, const ln_plugin *plugin,
@@ -180,8 +251,8 @@ static void add_row(void *arg, const char *path, const ln_plugin *plugin,
   lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
 }
 
-/* core.plugins_list() -> rows { name, brief, ..., path, plugin, version }, or
- * { path, refused } */
+/* core.plugins_list() -> rows { name, brief, ..., methods, path, plugin,
+ * version }, or { path, refused } */
 static int plugins_list(lua_State *L) {
   lua_newtable(L);
   ln_lua_check(L, ln_plugins_list(add_row, L));
@@ -209,6 +280,7 @@ static int layer_exists(lua_State *L) {
 void ln_lua_open_layer(lua_State *L) {
   static const luaL_Reg functions[] = { { "layer", new_layer },
                                         { "layer_exists", layer_exists },
+                                        { "initialise", initialise_tensor },
                                         { "plugins_list", plugins_list },
                                         { "plugins_load", plugins_load },
                                         { NULL, NULL } };
@@ -219,9 +291,11 @@ void ln_lua_open_layer(lua_State *L) {
     { "options", options },
     { "training", training },
     { "set_training", set_training },
+    { "frozen", frozen },
     { "set_frozen", set_frozen },
     { "step", step },
     { "set_step", set_step },
+    { "initialise", initialise },
     { "zero_grad", zero_grad },
     { "set_method", set_method },
     { "n_outputs", n_outputs },

@@ -128,13 +128,27 @@ static void set_integer(lua_State *L, const char *field, int64_t v) {
   lua_setfield(L, -2, field);
 }
 
+/* { { kernel, stride, pad_before, dilation }, ... }, one an axis */
+static void push_window(lua_State *L, const ln_node_info *info) {
+  lua_createtable(L, info->window_dims, 0);
+  for (int i = 0; i < info->window_dims; i++) {
+    const ln_axis *a = &info->window[i];
+    lua_createtable(L, 0, 4);
+    set_integer(L, "kernel", a->kernel);
+    set_integer(L, "stride", a->stride);
+    set_integer(L, "pad_before", a->pad_before);
+    set_integer(L, "dilation", a->dilation);
+    lua_rawseti(L, -2, i + 1);
+  }
+}
+
 /* net:node_info(i), nodes from 1 */
 static int node_info(lua_State *L) {
   ln_net *net = self(L);
   ln_node_info info;
   const int64_t i = ln_lua_check_integer(L, 2, "net:node_info", "node");
   ln_lua_check(L, ln_net_node_info(net, i - 1, &info));
-  lua_createtable(L, 0, 8);
+  lua_createtable(L, 0, 9);
   ln_lua_push_shape(L, info.y);
   lua_setfield(L, -2, "shape");
   set_number(L, "flops", info.flops);
@@ -144,10 +158,32 @@ static int node_info(lua_State *L) {
   set_integer(L, "workspace_bytes", info.workspace_bytes);
   lua_pushstring(L, info.method);
   lua_setfield(L, -2, "method");
+  if (info.window_dims) {
+    push_window(L, &info);
+    lua_setfield(L, -2, "window");
+  }
   if (info.notice) {
     lua_pushstring(L, info.notice);
     lua_setfield(L, -2, "notice");
   }
+  return 1;
+}
+
+static void add_notice(void *arg, const char *label, const char *notice) {
+  lua_State *L = arg;
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+  }
+  lua_pushfstring(L, "%s: %s", label, notice);
+  lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+}
+
+/* net:notices() -> list of "label: notice" not told before; nil: none */
+static int notices(lua_State *L) {
+  ln_net *net = self(L);
+  lua_pushnil(L);
+  ln_net_tell_notices(net, add_notice, L);
   return 1;
 }
 
@@ -349,6 +385,7 @@ void ln_lua_open_net(lua_State *L) {
     { "build", build },
     { "shape", shape },
     { "node_info", node_info },
+    { "notices", notices },
     { "forward", forward },
     { "predict", predict },
     { "backward", backward },

@@ -24,10 +24,10 @@ static const char usage[] =
     "  lunet FILE.lua ...     run a script; - is standard input\n"
     "  -e CODE                run CODE; lunet, nn, optim and data are there\n"
     "  -i                     a prompt, after what else was asked for\n"
-    "  --help, --version\n"
-    "\n"
-    "  lunet check-plugin FILE.so|FILE.c|WORD ...   check layers; see its "
-    "--help\n";
+    "  lunet bench ...        measure speed; lunet bench --help says more\n"
+    "  lunet check-plugin ... check layers; lunet check-plugin --help says "
+    "more\n"
+    "  --help, --version\n";
 
 enum { EXIT_USAGE = 2 };
 
@@ -161,10 +161,35 @@ static bool run_file(lua_State *L, const char *path) {
   return report(L, status);
 }
 
+/* Runs main(arguments) of the module, which says whether all went well. */
+static bool run_command(lua_State *L, const char *module) {
+  lua_getglobal(L, "require");
+  lua_pushstring(L, module);
+  if (!report(L, lua_pcall(L, 1, 1, 0))) return false;
+  lua_getfield(L, -1, "main");
+  lua_remove(L, -2);
+  if (!report(L, call(L, push_arguments(L), 1, true))) return false;
+  const bool fine = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return fine;
+}
+
 /* ---- the command line ---------------------------------------------------- */
 
+/* The first word, where it is no script but one of these. */
+static const struct command {
+  const char *word, *module;
+} commands[] = { { "bench", "lunet.bench" } };
+
+static const char *module_of_command(const char *word) {
+  for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+    if (strcmp(word, commands[i].word) == 0) return commands[i].module;
+  return NULL;
+}
+
 typedef struct request {
-  int script; /* its place in argv, argc: none */
+  const char *command; /* its module; NULL: none */
+  int script;          /* its place, or the command's, in argv; argc: none */
   bool code, prompt, help, version;
   const char *wrong; /* what is not understood */
 } request;
@@ -172,6 +197,10 @@ typedef struct request {
 /* Reads the options up to the script. */
 static request read_options(int argc, char **argv) {
   request r = { .script = argc };
+  if (argc > 1 && (r.command = module_of_command(argv[1]))) {
+    r.script = 1;
+    return r;
+  }
   for (int i = 1; i < argc; i++) {
     const char *word = argv[i];
     if (word[0] != '-' || word[1] == 0) {
@@ -214,6 +243,7 @@ static bool run_codes(lua_State *L, char **argv, const request *r) {
 }
 
 static bool run(lua_State *L, int argc, char **argv, const request *r) {
+  if (r->command) return run_command(L, r->command);
   if (!run_codes(L, argv, r)) return false;
   if (r->script < argc) {
     const char *path = argv[r->script];

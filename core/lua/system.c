@@ -1,7 +1,9 @@
 /* system.c - what the Lua half needs of the system beyond Lua's own library:
- * a clock, the names in a folder, and whether a terminal listens. */
+ * a clock, the names in a folder, where the program lies, and whether a
+ * terminal listens. */
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -20,6 +22,15 @@ static int read_clock(lua_State *L) {
 /* core.is_terminal(): does standard output go to one? */
 static int is_terminal(lua_State *L) {
   lua_pushboolean(L, isatty(STDOUT_FILENO));
+  return 1;
+}
+
+/* core.program() -> the path of the running program; nil: unknown. */
+static int program(lua_State *L) {
+  char path[PATH_MAX];
+  const ssize_t n = readlink("/proc/self/exe", path, sizeof path);
+  if (n < 0) return 0;
+  lua_pushlstring(L, path, (size_t)n);
   return 1;
 }
 
@@ -79,6 +90,7 @@ static int list_folder(lua_State *L) {
 void ln_lua_open_system(lua_State *L) {
   static const luaL_Reg functions[] = { { "clock", read_clock },
                                         { "is_terminal", is_terminal },
+                                        { "program", program },
                                         { "list_folder", list_folder },
                                         { NULL, NULL } };
   luaL_setfuncs(L, functions, 0);

@@ -1,6 +1,7 @@
 /* copy.c - writing into tensors: copies and constants. */
 #include "tensor/walk.h"
 
+#include <math.h>
 #include <string.h>
 
 typedef struct copying {
@@ -72,9 +73,22 @@ static void fill_row(void *arg, int64_t n, const int64_t *at,
   for (int64_t i = 0; i < n; i++) f->to[at[0] + i * step[0]] = f->value;
 }
 
+static bool is_whole_storage(const ln_tensor *t) {
+  const ln_storage *s = ln_full(t)->storage;
+  return ln_full(t)->dense && t->count * (int64_t)sizeof(float) == s->bytes;
+}
+
 ln_status ln_tensor_fill(ln_tensor *t, float value) {
-  ln_walk walk = ln_walk_together(&t->shape, (const ln_tensor *[]){ t }, 1);
-  ln_walk_rows(&walk, fill_row, &(filling){ t->data, value });
+  bool zeros = value == 0 && !signbit(value);
+  if (zeros && ln_tensor_known_zero(t)) return LN_OK;
+  if (zeros && is_whole_storage(t)) {
+    memset(t->data, 0, (size_t)t->count * sizeof(float));
+  } else {
+    ln_walk walk = ln_walk_together(&t->shape, (const ln_tensor *[]){ t }, 1);
+    ln_walk_rows(&walk, fill_row, &(filling){ t->data, value });
+  }
   ln_tensor_touch(t);
+  if (zeros && is_whole_storage(t))
+    ln_full(t)->storage->zero_version = ln_tensor_version(t);
   return LN_OK;
 }

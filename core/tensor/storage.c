@@ -82,6 +82,7 @@ ln_status ln_storage_new(int64_t count, ln_storage **out) {
   s->bytes = bytes;
   s->references = 1;
   s->version = 0;
+  s->zero_version = UINT64_MAX; /* not known to be 0 at any */
   lock_pool();
   pool.bytes_alive += bytes;
   pool.bytes_made += bytes;

@@ -12,6 +12,7 @@ typedef struct ln_storage {
   int64_t bytes;
   int64_t references; /* atomic */
   uint64_t version;   /* raised by every write */
+  uint64_t zero_version; /* the one at which all its numbers were 0, if any */
   int size_class;     /* the pool's */
   struct ln_storage *next;
 } ln_storage;
@@ -39,6 +40,12 @@ ln_status ln_check_dim(const char *what, const ln_tensor *t, int dim);
 
 static inline ln_full_tensor *ln_full(const ln_tensor *t) {
   return (ln_full_tensor *)(uintptr_t)t;
+}
+
+/* Are all its numbers known to be 0, as after a fill? (False: perhaps.) */
+static inline bool ln_tensor_known_zero(const ln_tensor *t) {
+  const ln_storage *s = ln_full(t)->storage;
+  return s->zero_version == s->version;
 }
 
 /* A tensor struct for memory that somebody else owns (a slice of a plan). */

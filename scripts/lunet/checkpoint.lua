@@ -53,7 +53,7 @@ function describe.graph(m, seen)
     return list
   end
   for i, n in ipairs(m.inputs) do
-    number[n], inputs[i] = i, n.shape
+    number[n], inputs[i] = i, n.shape or false -- false: left open
   end
   for i, call in ipairs(m.calls) do
     calls[i] = { module = describe_module(call.module, seen),
@@ -116,7 +116,7 @@ function rebuild.graph(d, made)
     return found
   end
   for i, shape in ipairs(d.inputs) do
-    inputs[i] = node.input(shape)
+    inputs[i] = node.input(shape or nil)
     results[i] = { inputs[i] }
   end
   for i, call in ipairs(d.calls) do

@@ -31,17 +31,17 @@ end
 local function collect(inputs, outputs)
   local known, list = {}, {}
   for i, n in ipairs(inputs) do
-    if not n.shape then
+    if not node.is_input(n) then
       core.raise("nn.graph: input %d is no nn.input{…}", i)
     end
     known[n] = true
   end
   local function visit(n)
-    if n.shape and not known[n] then
+    if node.is_input(n) and not known[n] then
       core.raise("nn.graph: an output depends on %s, which is not among the "
                  .. "inputs", tostring(n))
     end
-    if n.shape or known[n.call] then return end
+    if node.is_input(n) or known[n.call] then return end
     known[n.call] = true
     list[#list + 1] = n.call
     for _, before in ipairs(n.call.inputs) do visit(before) end
@@ -69,17 +69,24 @@ local function name_parts(calls)
   return list
 end
 
+-- Infers the shapes, unless an input leaves its own open.
+local function build_if_known(self)
+  local shapes = {}
+  for i, n in ipairs(self.inputs) do
+    if not n.shape then return self end
+    shapes[i] = n.shape
+  end
+  return self:build(table.unpack(shapes))
+end
+
 function graph.new(inputs, outputs, options)
   inputs = as_list(inputs, "input")
   outputs = as_list(outputs, "output")
   local calls = collect(inputs, outputs)
-  local self = setmetatable({
+  return build_if_known(setmetatable({
     inputs = inputs, outputs = outputs, calls = calls,
     list = name_parts(calls), name = options and options.name,
-  }, graph)
-  local shapes = {}
-  for i, n in ipairs(inputs) do shapes[i] = n.shape end
-  return self:build(table.unpack(shapes))
+  }, graph))
 end
 
 function graph:parts() return self.list end
@@ -108,7 +115,7 @@ function graph:__tostring()
   local names, numbers, lines = {}, {}, { "nn.graph" }
   for _, part in ipairs(self.list) do names[part.module] = part.name end
   local function shown(n)
-    if n.shape then return numbers[n] end
+    if node.is_input(n) then return numbers[n] end
     local many = n.call.module:n_outputs() > 1
     return numbers[n.call] .. (many and ("[%d]"):format(n.output) or "")
   end

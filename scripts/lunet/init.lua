@@ -22,7 +22,7 @@ for _, name in ipairs {
 end
 
 local parts = { "nn", "optim", "data", "plugins", "fit", "accuracy", "picture",
-                "show" }
+                "show", "zoo", "vanishing_gradient", "shift_test" }
 
 local function is_part(name)
   for _, part in ipairs(parts) do

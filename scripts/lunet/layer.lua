@@ -1,6 +1,7 @@
 -- layer.lua - a single layer: nn.conv2d{ … } and all others, by their word.
 
 local core = require "lunet_core"
+local initialise = require "lunet.initialise"
 local module = require "lunet.module"
 
 -- conv.weight, conv.bias: the tensors by name.
@@ -10,7 +11,18 @@ local layer = module.class("layer", function(object, name)
   end
 end)
 
--- A new layer. `options` may hold its name, too.
+-- The options that are the layer's own, and how its parameters are to begin.
+-- An `init` that is a plain value is the layer's own, as the number of prelu.
+local function split_init(options)
+  local init = options and options.init
+  if type(init) ~= "table" and type(init) ~= "function" then return options end
+  local own = {}
+  for name, value in pairs(options) do own[name] = value end
+  own.init = nil
+  return own, init
+end
+
+-- A new layer. `options` may hold its name and its `init`, too.
 function layer.new(word, options)
   if options ~= nil and type(options) ~= "table" then
     core.raise("nn.%s takes a table of options, such as nn.%s{ … }; got %s",
@@ -20,7 +32,9 @@ function layer.new(word, options)
   if name ~= nil and (type(name) ~= "string" or name == "") then
     core.raise("%s: name must be a text such as \"conv1\"", word)
   end
-  local core_layer = core.layer(word, name, options)
+  local own, init = split_init(options)
+  local core_layer = core.layer(word, name, own)
+  if init ~= nil then initialise.layer(word, core_layer, init) end
   return setmetatable({ word = word, name = name, core_layer = core_layer,
                         loss = core_layer:is_loss(), wants_inputs = true },
                       layer)
@@ -52,9 +66,9 @@ local function expect_inputs(self, n)
   self.inputs, self.built_net = n, nil
 end
 
-function layer:build(...)
+function layer:infer_shapes(...)
   expect_inputs(self, select("#", ...))
-  return module.build(self, ...)
+  module.infer_shapes(self, ...)
 end
 
 -- A loss gives a number.

@@ -9,6 +9,7 @@
 -- with the layers they belong to.
 
 local core = require "lunet_core"
+local tell_notices = require "lunet.notices"
 
 local module = {}
 
@@ -71,8 +72,9 @@ local function new_builder(owner)
   function builder:add(layer, values)
     local label = label_of(owner, layer, #self.nodes + 1)
     local first, n = self.net:add_layer(layer.core_layer, label, values)
-    self.nodes[#self.nodes + 1] = { layer = layer, value = first,
-                                    label = label }
+    self.nodes[#self.nodes + 1] = { layer = layer, label = label,
+                                    inputs = values, value = first,
+                                    n_outputs = n }
     local outputs = {}
     for i = 1, n do outputs[i] = first + i - 1 end
     return outputs
@@ -102,30 +104,46 @@ local function with_batch(shape, what)
   return table.move(shape, 1, #shape, 2, { 1 })
 end
 
--- Infers all shapes for items of these shapes (without the batch), which
--- finishes what was left to infer. One shape an input.
-function module:build(...)
+-- Infers all shapes for items of these shapes (without the batch). One shape an
+-- input.
+function module:infer_shapes(...)
   local shapes = { ... }
   for i, shape in ipairs(shapes) do shapes[i] = with_batch(shape, "build") end
   self:core_net():build(shapes)
+end
+
+-- The same, which finishes what was left to infer; tells what does not fit.
+function module:build(...)
+  self:infer_shapes(...)
+  tell_notices(self:core_net())
   return self
 end
 
--- Prints the layers with output shape, parameters and multiply-adds.
+-- Prints the layers with output shape, parameters, multiply-adds, memory and
+-- receptive field, for items of these shapes; without, of those built before,
+-- as a graph was when it was made.
 function module:summary(...)
-  self:build(...)
+  local built = self:core_net():shape(0) ~= nil
+  if select("#", ...) > 0 or not built then self:infer_shapes(...) end
   print(require("lunet.summary").text(self))
 end
 
 -- ---- passes --------------------------------------------------------------
 
+local function after_pass(net, ...)
+  tell_notices(net)
+  return ...
+end
+
 function module:forward(...)
-  return (self:core_net()):forward(...)
+  local net = self:core_net()
+  return after_pass(net, net:forward(...))
 end
 
 -- Evaluation behaviour; keeps nothing for backward.
 function module:predict(...)
-  return (self:core_net()):predict(...)
+  local net = self:core_net()
+  return after_pass(net, net:predict(...))
 end
 
 -- dx, one an input; nothing unless requires_grad{ inputs = true }.
@@ -212,12 +230,14 @@ function module:each_tensor(visit)
   end)
 end
 
--- A list of { name, value, grad }: live tensors.
+-- A list of { name, value, grad, fan_in, fan_out }: live tensors; the fans as
+-- the layer declares them, 0 where they do not apply.
 function module:parameters()
   local list = {}
   self:each_tensor(function(name, t)
     if t.trained then
-      list[#list + 1] = { name = name, value = t.value, grad = t.grad }
+      list[#list + 1] = { name = name, value = t.value, grad = t.grad,
+                          fan_in = t.fan_in, fan_out = t.fan_out }
     end
   end)
   return list
@@ -296,6 +316,39 @@ function module:load_state(given, how)
   return missing
 end
 
+-- ---- places in the net ---------------------------------------------------
+
+-- The number of the first use of a layer, given itself or by its name.
+local function find_node(self, layer, what)
+  local _, builder = self:core_net()
+  local wanted = type(layer) == "string" and self:get(layer) or layer
+  for number, node in ipairs(builder.nodes) do
+    if node.layer == wanted then return number end
+  end
+  core.raise("%s: the layer is not in this net; give its name, or the layer "
+             .. "itself", what)
+end
+
+-- The part of the image that a unit of this layer (left out: the last) sees,
+-- as the windows on the way say: { size = {h, w}, jump = {h, w}, start =
+-- {h, w} }; docs/student/receptive-field.md defines them. `input`: of which
+-- input of the net, from 1. Nothing where the layer does not see it. The net
+-- must have been built; a shared layer is looked at where it is used first.
+function module:receptive_field(layer, input)
+  local node = layer and find_node(self, layer, "receptive_field")
+  return require("lunet.receptive_field").computed(self, node, input or 1)
+end
+
+-- The same measured: the gradient of the unit at row y, column x (left out:
+-- the middle one) is sent back to the input. { first = {row, column}, last =
+-- {row, column}, size = {h, w} } of the pixels that it reaches.
+function module:measured_receptive_field(layer, y, x, input)
+  local what = "measured_receptive_field"
+  local node = layer and find_node(self, layer, what)
+  return require("lunet.measured_field").measured(self, node, { y, x },
+                                                  input or 1)
+end
+
 -- ---- taps ----------------------------------------------------------------
 
 local tap_class = {}
@@ -307,15 +360,6 @@ end
 function tap_class.remove(tap) tap.core_tap:remove() end
 tap_class.__name = "tap"
 
-local function find_node(self, layer)
-  local _, builder = self:core_net()
-  local wanted = type(layer) == "string" and self:get(layer) or layer
-  for _, node in ipairs(builder.nodes) do
-    if node.layer == wanted then return node.value end
-  end
-  core.raise("tap: the layer is not in this net; give its name, or the layer "
-             .. "itself")
-end
 
 -- Watches a layer: tap.output and tap.gradient after each pass. f(dy) may
 -- return another gradient. tap:remove() ends it.
@@ -324,9 +368,9 @@ function module:tap(layer, f)
     core.raise("tap: the second argument must be a function(dy), got %s",
                type(f))
   end
-  local value = find_node(self, layer)
-  return setmetatable({ core_tap = self:core_net():add_tap(value, f) },
-                      tap_class)
+  local net, builder = self:core_net()
+  local node = builder.nodes[find_node(self, layer, "tap")]
+  return setmetatable({ core_tap = net:add_tap(node.value, f) }, tap_class)
 end
 
 -- ---- files ---------------------------------------------------------------

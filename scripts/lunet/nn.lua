@@ -1,8 +1,11 @@
 -- nn.lua - layers and nets. nn.conv2d{ … } makes a layer: any word for which
--- a plugin is found. nn.sequential, nn.graph and nn.input make nets of them.
+-- a plugin is found. nn.sequential, nn.graph and nn.input make nets of them;
+-- nn.tie and nn.untie make one layer of another, nn.init says how weights
+-- begin.
 
 local core = require "lunet_core"
 local graph = require "lunet.graph"
+local initialise = require "lunet.initialise"
 local layer = require "lunet.layer"
 local node = require "lunet.node"
 local sequential = require "lunet.sequential"
@@ -11,10 +14,20 @@ local nn = {
   sequential = sequential.new,
   graph = graph.new,
   input = node.input,
+  init = initialise.rules,
 }
 
 -- A net that net:save wrote.
 function nn.load(path) return require("lunet.checkpoint").load(path) end
+
+-- A convolution with the mean filters of a locally_connected2d, and back.
+function nn.tie(unshared) return require("lunet.tie").tie(unshared) end
+function nn.untie(conv, size) return require("lunet.tie").untie(conv, size) end
+
+-- A classifier that slides over a larger page.
+function nn.to_convolutional(net, input_shape)
+  return require("lunet.to_convolutional")(net, input_shape)
+end
 
 -- A plugin is looked for when its word is first used.
 return setmetatable(nn, {

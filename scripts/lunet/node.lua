@@ -2,7 +2,8 @@
 -- calling a layer on nodes gives.
 --
 -- A node is one output of a call: node.call = { module, inputs, order }, and
--- node.output says which, from 1. An input has node.shape instead.
+-- node.output says which, from 1. An input has no call, but the shape of one
+-- item, if that is known.
 
 local core = require "lunet_core"
 
@@ -13,8 +14,12 @@ local calls = 0 -- so far: their order is that of creation
 
 function node.is_node(v) return getmetatable(v) == node end
 
--- An input of a graph; shape of one item, without the batch.
+function node.is_input(v) return node.is_node(v) and v.call == nil end
+
+-- An input of a graph; shape of one item, without the batch. Left out, it is
+-- left open: such a graph becomes a part of a net, which tells its shapes.
 function node.input(shape)
+  if shape == nil then return setmetatable({}, node) end
   if type(shape) ~= "table" then
     core.raise("nn.input takes the shape of one item, such as nn.input{3, 32, "
                .. "32}; got %s", type(shape))
@@ -46,8 +51,9 @@ function node.apply(module, ...)
 end
 
 function node:__tostring()
-  if self.shape then
-    return ("nn.input{%s}"):format(table.concat(self.shape, ", "))
+  if node.is_input(self) then
+    return self.shape and ("nn.input{%s}"):format(
+      table.concat(self.shape, ", ")) or "nn.input()"
   end
   return ("a node of %s"):format(self.call.module.word)
 end

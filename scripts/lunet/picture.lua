@@ -2,6 +2,7 @@
 -- lunet.save("file.png", …) writes.
 
 return {
+  bars = require "lunet.bars",
   curves = require "lunet.curves",
   sheet = require "lunet.sheet",
   filters = require "lunet.filters",

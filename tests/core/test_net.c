@@ -2,6 +2,7 @@
  * is tested from Lua; here it runs under Valgrind and the sanitizers. */
 #include "core_support.h"
 
+#include <math.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -167,7 +168,60 @@ START_TEST(a_child_trains_after_fork_with_the_same_bits) {
 }
 END_TEST
 
-RUN_TESTS("net", training_lowers_what_it_should,
+START_TEST(a_node_tells_its_window) {
+  net n = new_net();
+  ln_node_info info;
+  ck_assert_int_eq(ln_net_node_info(n.net, 0, &info), LN_OK);
+  ck_assert_int_eq(info.window_dims, 2);
+  ck_assert_int_eq(info.window[1].kernel, 3);
+  ck_assert_int_eq(info.window[1].stride, 1);
+  ck_assert_int_eq(info.window[1].pad_before, 0);
+  ck_assert_int_eq(info.window[1].dilation, 1);
+  ck_assert_int_eq(ln_net_node_info(n.net, 1, &info), LN_OK);
+  ck_assert_int_eq(info.window_dims, 0);
+  free_net(&n);
+}
+END_TEST
+
+/* A rule given before the sizes are known, and one given afterwards. */
+START_TEST(an_initialiser_waits_for_the_sizes) {
+  const ln_initialiser rule = { LN_INIT_UNIFORM, LN_FAN_OF_OUTPUT, 1, 2 };
+  const ln_shape x = LN_SHAPE(1, 2, 6, 6);
+  ln_instance *early = new_layer("conv2d", "out_channels", 4, "kernel_size", 3);
+  ck_assert_int_eq(ln_instance_initialise(early, NULL, &rule), LN_OK);
+  ck_assert_int_eq(ln_instance_initialise(early, "bias", &rule), LN_OK);
+  ln_net *graph = NULL;
+  int64_t value;
+  ck_assert_int_eq(ln_net_new(&graph), LN_OK);
+  ck_assert_int_eq(ln_net_add_input(graph, &value), LN_OK);
+  ck_assert_int_eq(ln_net_add_layer(graph, early, "conv", &value, 1, &value),
+                   LN_OK);
+  ck_assert_int_eq(ln_net_build(graph, &x, 1), LN_FAILED);
+  ck_assert_str_eq(ln_error(), "conv: bias is drawn by its fan_out, which is 0 "
+                               "and must be > 0: fan_in counts the inputs of "
+                               "one output, fan_out the outputs that one input "
+                               "reaches");
+  const ln_initialiser ones = { .center = 1 };
+  ck_assert_int_eq(ln_instance_initialise(early, "bias", &ones), LN_OK);
+  ck_assert_msg(ln_net_build(graph, &x, 1) == LN_OK, "%s", ln_error());
+  const ln_parameter *p = ln_instance_parameter(early, 0);
+  ln_tensor *drawn = NULL;
+  ck_assert_int_eq(ln_tensor_clone(p->value, &drawn), LN_OK);
+  ck_assert_int_eq(ln_tensor_fill(p->value, 0), LN_OK);
+  ck_assert_int_eq(ln_instance_initialise(early, NULL, &rule), LN_OK);
+  for (int64_t i = 0; i < drawn->count; i++) {
+    ck_assert(fabsf(drawn->data[i] - 1) <= 2 / 6.0f); /* fan_out is 4 * 9 */
+    ck_assert(drawn->data[i] == p->value->data[i]);
+  }
+  ck_assert(ln_instance_parameter(early, 1)->value->data[3] == 1);
+  ln_tensor_release(drawn);
+  ln_net_free(graph);
+  ln_instance_release(early);
+}
+END_TEST
+
+RUN_TESTS("net", training_lowers_what_it_should, a_node_tells_its_window,
+          an_initialiser_waits_for_the_sizes,
           a_steady_step_makes_no_new_storage_but_the_outputs,
           a_refused_pass_leaves_the_net_usable,
           a_child_trains_after_fork_with_the_same_bits)

@@ -43,71 +43,98 @@ local function append_state(list, layer)
 end
 
 -- 40 items: more than a slice, and the last slice is smaller.
-local image, row = { 40, 4, 9, 8 }, { 40, 30 }
+local image, line, row = { 40, 4, 9, 8 }, { 40, 4, 30 }, { 40, 30 }
 
+-- Of each layer: the shapes of its inputs and, where they matter, options.
 local layers = {
-  { function() return nn.conv2d { out_channels = 6, kernel_size = 3,
-                                  padding = 1 } end, image },
-  { function() return nn.conv2d { out_channels = 8, kernel_size = 3, stride = 2,
-                                  groups = 2, dilation = 2 } end, image },
-  { function() return nn.conv2d { out_channels = 3, kernel_size = 3,
-                                  method = "textbook" } end, image },
-  { function() return nn.max_pool2d { kernel_size = 2 } end, image },
-  { function() return nn.max_pool2d { kernel_size = 3, stride = 2,
-                                      padding = 1 } end, image },
-  { function() return nn.avg_pool2d { kernel_size = 3, stride = 2 } end,
-    image },
-  { function() return nn.linear { out_features = 17 } end, row },
-  { function() return nn.linear { out_features = 5, method = "textbook" } end,
-    row },
-  { function() return nn.relu {} end, image },
-  { function() return nn.leaky_relu {} end, image },
-  { function() return nn.sigmoid {} end, image },
-  { function() return nn.tanh {} end, image },
-  { function() return nn.softmax {} end, row },
-  { function() return nn.log_softmax {} end, row },
-  { function() return nn.flatten {} end, image },
-  { function() return nn.dropout { p = 0.4 } end, image },
-  { function() return nn.batch_norm2d {} end, image },
-  { function() return nn.batch_norm2d { method = "textbook" } end, image },
-  { function() return nn.layer_norm { normalized_shape = { 9, 8 } } end,
-    image },
-  { function() return nn.layer_norm { normalized_shape = 30,
-                                      method = "textbook" } end, row },
-  { function() return nn.group_norm { num_groups = 2 } end, image },
-  { function() return nn.group_norm { num_groups = 2,
-                                      method = "textbook" } end, image },
-  { function() return nn.local_response_norm { size = 3, alpha = 1 } end,
-    image },
+  adaptive_avg_pool2d = { image, options = { { output_size = { 4, 3 } } } },
+  add = { image, image },
+  avg_pool2d = { image, options = { { kernel_size = 2 },
+                                    { kernel_size = 3, stride = 2 } } },
+  batch_norm2d = { image },
+  concat = { image, image },
+  conv1d = { line, options = { { out_channels = 6, kernel_size = 3 } } },
+  conv2d = { image, options = {
+    { out_channels = 6, kernel_size = 3, padding = 1 },
+    { out_channels = 20, kernel_size = 5, padding = 2 },
+    { out_channels = 16, kernel_size = 1 },
+    { out_channels = 4, kernel_size = 3, groups = 4 },
+    { out_channels = 8, kernel_size = 3, stride = 2, groups = 2,
+      dilation = 2 } } },
+  conv_transpose2d = { image, options = {
+    { out_channels = 6, kernel_size = 3, stride = 2 } } },
+  cross_entropy = { row, { 40 } },
+  dropout = { image, options = { { p = 0.4 } } },
+  elu = { image },
+  flatten = { image },
+  gelu = { image, options = { {}, { approximate = "tanh" } } },
+  global_avg_pool2d = { image },
+  group_norm = { image, options = { { num_groups = 2 } } },
+  hardswish = { image },
+  l1_loss = { row, row },
+  layer_norm = { image, options = { { normalized_shape = { 9, 8 } } } },
+  leaky_relu = { image },
+  linear = { row, options = { { out_features = 17 } } },
+  local_response_norm = { image, options = { { size = 3, alpha = 1 } } },
+  locally_connected2d = { image, options = {
+    { out_channels = 5, kernel_size = 3 } } },
+  log_softmax = { row },
+  max_pool1d = { line, options = { { kernel_size = 3, stride = 2 } } },
+  max_pool2d = { image, options = {
+    { kernel_size = 2 }, { kernel_size = 3, stride = 2, padding = 1 } } },
+  mse_loss = { row, row },
+  mul = { image, image },
+  pad = { image, options = { { padding = { 1, 2, 0, 1 }, mode = "reflect" } } },
+  prelu = { image, options = { { num_parameters = 4 } } },
+  relu = { image },
+  sigmoid = { image },
+  silu = { image },
+  smooth_l1_loss = { row, row },
+  softmax = { row },
+  softplus = { image },
+  tanh = { image },
+  upsample = { image, options = {
+    { scale_factor = 2 }, { size = { 13, 7 }, mode = "bilinear" } } },
 }
 
-TestLayers = {}
+-- Everything that a new layer computes in one forward and backward.
+local function results_of(word, options, shapes)
+  lunet.manual_seed(5)
+  local inputs = {}
+  for i, shape in ipairs(shapes) do
+    inputs[i] = #shape == 1 and lunet.zeros(shape) -- class ids
+                or lunet.randn(shape)
+  end
+  local layer = nn[word](options)
+  local y = layer:forward(table.unpack(inputs))
+  local dy = type(y) ~= "number" and lunet.randn(y:shape()) or nil
+  local all = { y, layer:backward(dy) }
+  for _, p in ipairs(layer:parameters()) do all[#all + 1] = p.grad end
+  append_state(all, layer)
+  return bits_of(table.unpack(all))
+end
 
-function TestLayers:test_forward_and_backward()
-  for _, case in ipairs(layers) do
-    assert_equal_bits(function()
-      lunet.manual_seed(5)
-      local layer, x = case[1](), lunet.randn(case[2])
-      local y = layer:forward(x)
-      local dx = layer:backward(lunet.randn(y:shape()))
-      local all = { y, dx }
-      for _, p in ipairs(layer:parameters()) do all[#all + 1] = p.grad end
-      append_state(all, layer)
-      return bits_of(table.unpack(all))
-    end)
+local function check_layer(word, case)
+  for _, options in ipairs(case.options or { {} }) do
+    for _, method in ipairs { "auto", "textbook" } do
+      options.method = method
+      assert_equal_bits(function()
+        return results_of(word, options, case)
+      end)
+    end
   end
 end
 
-function TestLayers:test_several_inputs_and_losses()
-  assert_equal_bits(function()
-    lunet.manual_seed(5)
-    local a, b = lunet.randn(image), lunet.randn(image)
-    local scores, labels = lunet.randn { 40, 10 }, lunet.zeros { 40 }
-    local ce, mse = nn.cross_entropy {}, nn.mse_loss {}
-    return bits_of(nn.add {}:forward(a, b), nn.concat {}:forward(a, b),
-                   ce:forward(scores, labels), ce:backward(),
-                   mse:forward(a, b), (mse:backward()))
-  end)
+TestLayers = {}
+
+for word, case in pairs(layers) do
+  TestLayers["test_" .. word] = function() check_layer(word, case) end
+end
+
+function TestLayers:test_no_layer_is_left_out()
+  for _, layer in ipairs(lunet.plugins.list()) do
+    lu.assertNotNil(layers[layer.name], layer.name)
+  end
 end
 
 -- A mask is a function of seed, layer, step and place alone: the item 23 of a

@@ -146,6 +146,29 @@ function TestGraph:test_refuses_a_missing_input()
   refused("not among the inputs", nn.graph, a, nn.add {} (a, b))
 end
 
+-- y = x + f(x), in sizes that only the net around it knows.
+function TestGraph:test_an_input_left_open_makes_a_part()
+  local function block()
+    local x = nn.input()
+    local y = nn.conv2d { out_channels = 2, kernel_size = 3, padding = 1,
+                          name = "conv1" } (x)
+    return nn.graph(x, nn.add {} (x, y))
+  end
+  local net = nn.sequential { block(), block() }
+  refused("0.conv1 (conv2d) is unfinished", net.parameters, net)
+  net:build { 2, 4, 4 }
+  lu.assertEquals(net:num_parameters(), 2 * (2 * 2 * 9 + 2))
+  lu.assertNotNil(net:state()["1.conv1.weight"])
+  lu.assertStrContains(tostring(net), "x1 = nn.input()")
+  lu.assertEquals(tostring(nn.input { 3, 4 }), "nn.input{3, 4}")
+  local v = lunet.randn { 3, 2, 5, 7 } -- in any size of picture
+  near(net:forward(v), net[2]:forward(net[1]:forward(v)))
+  local path = os.tmpname() .. ".safetensors"
+  net:save(path)
+  near(nn.load(path):predict(v), net:predict(v))
+  os.remove(path)
+end
+
 TestModes = {}
 
 local function small()
@@ -388,6 +411,23 @@ function TestNonfinite:test_names_the_first_layer_and_the_pass()
   net:forward(x)
   lu.assertEquals({ net:find_nonfinite(x, lunet.full({ 4, 3 }, 1 / 0)) },
                   { "layer 4 (linear 'b')", "backward" })
+end
+
+-- ---- words -----------------------------------------------------------------
+
+TestWords = {}
+
+-- The first use of a word loads its plugin; nets under way do not mind.
+function TestWords:test_a_new_word_between_forward_and_backward()
+  local _, output = shell.run([['%s' -e '
+    local lunet = require "lunet"
+    local net = lunet.nn.sequential { lunet.nn.linear { out_features = 2 } }
+    local y = net:forward(lunet.ones { 1, 2 })
+    local loss = lunet.nn.mse_loss {}
+    loss:forward(y, y)
+    net:backward(loss:backward())
+    print "went on"']], arg[-1])
+  lu.assertEquals(output, "went on\n")
 end
 
 os.exit(lu.LuaUnit.run())

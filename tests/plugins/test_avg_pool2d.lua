@@ -10,12 +10,33 @@ local image, rows = helpers.image, helpers.rows
 
 TestAvgPool2d = {}
 
+local methods = { "textbook", "2x2" }
+
 function TestAvgPool2d:test_worked_example()
-  local pool = nn.avg_pool2d { kernel_size = 2 }
-  local y = pool:forward(image { { 1, 5, 2, 0 }, { 3, 3, 8, 2 } })
-  lu.assertEquals(rows(y), { { 3, 3 } })
-  local dx = pool:backward(image { { 4, 8 } })
-  lu.assertEquals(rows(dx), { { 1, 1, 2, 2 }, { 1, 1, 2, 2 } })
+  for _, method in ipairs(methods) do
+    local pool = nn.avg_pool2d { kernel_size = 2, method = method }
+    local y = pool:forward(image { { 1, 5, 2, 0 }, { 3, 3, 8, 2 } })
+    lu.assertEquals(rows(y), { { 3, 3 } })
+    local dx = pool:backward(image { { 4, 8 } })
+    lu.assertEquals(rows(dx), { { 1, 1, 2, 2 }, { 1, 1, 2, 2 } })
+  end
+end
+
+function TestAvgPool2d:test_fast_equals_textbook()
+  for _ = 1, 30 do
+    helpers.assert_equals_textbook("avg_pool2d", "2x2", { kernel_size = 2 },
+      gradcheck.random { math.random(3), math.random(4), math.random(2, 11),
+        math.random(2, 40) })
+  end
+end
+
+function TestAvgPool2d:test_a_nan_stays_in_its_window()
+  for _, method in ipairs(methods) do
+    local pool = nn.avg_pool2d { kernel_size = 2, method = method }
+    local y = rows(pool:forward(image { { 1, 0 / 0, 2, 0 }, { 3, 3, 8, 2 } }))
+    lu.assertTrue(y[1][1] ~= y[1][1])
+    lu.assertEquals(y[1][2], 3)
+  end
 end
 
 -- The corner window of 2x2 holds one pixel and three zeros.
@@ -66,7 +87,8 @@ end
 
 function TestAvgPool2d:test_gradients()
   local cases = {
-    { kernel_size = 2 },
+    { kernel_size = 2, method = "2x2" },
+    { kernel_size = 2, method = "textbook" },
     { kernel_size = { 3, 2 }, stride = { 2, 1 }, padding = { 1, 0 } },
     { kernel_size = 3, stride = 2, padding = 1, ceil_mode = true },
     { kernel_size = 3, stride = 2, padding = 1, ceil_mode = true,

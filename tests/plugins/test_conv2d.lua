@@ -5,6 +5,7 @@ local lu = require "luaunit"
 local lunet = require "lunet"
 local gradcheck = require "lua.gradcheck"
 local helpers = require "plugins.helpers"
+local shell = require "support.shell"
 
 local nn = lunet.nn
 local filter, image, rows = helpers.filter, helpers.image, helpers.rows
@@ -256,12 +257,16 @@ local shapes = {
     stride = 2, dilation = 2, padding = 2, bias = false } },
 }
 
+local function with(options, method)
+  local copy = { method = method }
+  for name, value in pairs(options) do copy[name] = value end
+  return copy
+end
+
 function TestConv2d:test_gradients()
   for _, case in ipairs(shapes) do
-    for _, method in ipairs { "textbook", "im2col" } do
-      local options = { method = method }
-      for name, value in pairs(case[2]) do options[name] = value end
-      local conv, x = nn.conv2d(options), random(case[1])
+    for _, method in ipairs { "textbook", "im2col", "direct" } do
+      local conv, x = nn.conv2d(with(case[2], method)), random(case[1])
       conv:forward(x)
       helpers.assert_gradients(conv, { x })
     end
@@ -270,25 +275,182 @@ end
 
 function TestConv2d:test_fast_equals_textbook()
   for _, case in ipairs(shapes) do
-    helpers.assert_equals_textbook("conv2d", "im2col", case[2],
-      random(case[1]))
+    for _, method in ipairs { "im2col", "direct", "auto" } do
+      helpers.assert_equals_textbook("conv2d", method, case[2],
+        random(case[1]))
+    end
   end
 end
 
+-- Sizes with and without something left over at each end: of vectors of 4, 8
+-- and 16 lanes, of channels, of filters, of rows.
+local pick = math.random
+
 local function random_case()
-  local pick = math.random
   local groups = pick(3)
   local kernel, dilation = { pick(3), pick(3) }, { pick(2), pick(2) }
-  return { pick(3), groups * pick(3), 4 + pick(6), 4 + pick(6) },
-    { out_channels = groups * pick(3), kernel_size = kernel, groups = groups,
+  return { pick(3), groups * pick(9), 4 + pick(12), 4 + pick(30) },
+    { out_channels = groups * pick(20), kernel_size = kernel, groups = groups,
       stride = { pick(3), pick(3) }, dilation = dilation,
       padding = { pick(0, 3), pick(0, 3) }, bias = pick(2) == 1 }
 end
 
-function TestConv2d:test_fast_equals_textbook_on_random_shapes()
-  for _ = 1, 40 do
-    local shape, options = random_case()
-    helpers.assert_equals_textbook("conv2d", "im2col", options, random(shape))
+-- Filters that Winograd's method knows: 3x3 and 5x5, stride 1.
+local function random_tiles()
+  local kernel = pick(2) * 2 + 1
+  return { pick(3), pick(36), kernel + pick(12), kernel + pick(30) },
+    { out_channels = pick(70), kernel_size = kernel,
+      padding = { pick(0, kernel), pick(0, kernel) }, bias = pick(2) == 1 }
+end
+
+local function random_depthwise()
+  local channels, kernel = pick(6), pick(2) * 2 + 1
+  return { pick(3), channels, kernel + pick(12), kernel + pick(40) },
+    { out_channels = channels, groups = channels, kernel_size = kernel,
+      padding = { pick(0, kernel), pick(0, kernel) }, bias = pick(2) == 1 }
+end
+
+local function assert_agrees(method, random_shapes, times)
+  for _ = 1, times do
+    local shape, options = random_shapes()
+    helpers.assert_equals_textbook("conv2d", method, options, random(shape))
+  end
+end
+
+function TestConv2d:test_im2col_on_random_shapes()
+  assert_agrees("im2col", random_case, 20)
+end
+
+function TestConv2d:test_direct_on_random_shapes()
+  assert_agrees("direct", random_case, 40)
+end
+
+function TestConv2d:test_winograd_on_random_shapes()
+  assert_agrees("winograd", random_tiles, 25)
+end
+
+function TestConv2d:test_depthwise_on_random_shapes()
+  assert_agrees("depthwise", random_depthwise, 20)
+end
+
+-- ---- the fast methods ------------------------------------------------------
+
+TestMethods = {}
+
+local tiles = { out_channels = 20, kernel_size = 3, padding = 1 }
+local fives = { out_channels = 18, kernel_size = 5, padding = 2 }
+local depthwise = { out_channels = 5, kernel_size = 3, groups = 5 }
+
+local examples = {
+  { "winograd", tiles, { 2, 17, 7, 9 } },
+  { "winograd", fives, { 2, 17, 7, 9 } },
+  { "depthwise", depthwise, { 2, 5, 7, 9 } },
+  { "direct", { out_channels = 5, kernel_size = 3, stride = 2 },
+    { 2, 3, 7, 9 } },
+  { "direct", { out_channels = 33, kernel_size = 3, stride = 2 },
+    { 2, 3, 7, 9 } },
+}
+
+function TestMethods:test_a_batch_of_none()
+  for _, e in ipairs(examples) do
+    local shape = { 0, e[3][2], e[3][3], e[3][4] }
+    helpers.assert_equals_textbook("conv2d", e[1], e[2], random(shape))
+  end
+end
+
+-- The pixel decides 36 frequencies of its tile at most, and shows itself.
+function TestMethods:test_nan_stays_visible()
+  for _, e in ipairs(examples) do
+    local conv, x = nn.conv2d(with(e[2], e[1])), random(e[3])
+    x[2][1][4][5] = 0 / 0
+    local y = conv:forward(x)
+    lu.assertTrue(y[2]:sum() ~= y[2]:sum(), e[1])
+    lu.assertTrue(y[1]:sum() == y[1]:sum(), e[1])
+  end
+end
+
+-- New weights, new packed weights: nothing old is multiplied, neither while
+-- training nor in evaluation, which keeps what it has packed.
+function TestMethods:test_see_changed_weights()
+  for _, e in ipairs(examples) do
+    local conv, x = nn.conv2d(with(e[2], e[1])), random(e[3])
+    local before = conv:forward(x)
+    helpers.assert_same(conv:predict(x), before)
+    conv:backward(conv:forward(x))
+    conv.weight:copy(conv.weight * 2)
+    conv.bias:copy(conv.bias * 2)
+    local twice = (before * 2):tolist()
+    helpers.assert_near(conv:forward(x), twice, 1e-5)
+    helpers.assert_near(conv:predict(x), twice, 1e-5)
+  end
+end
+
+-- One tile, many weights: the transformed filters are the largest part.
+function TestMethods:test_winograd_with_few_tiles()
+  for _, kernel in ipairs { 3, 5 } do
+    helpers.assert_equals_textbook("conv2d", "winograd",
+      { out_channels = 70, kernel_size = kernel, padding = 1 },
+      random { 1, 90, 4, 3 })
+  end
+end
+
+-- So many tiles that the gradient of w goes through them in two batches.
+function TestMethods:test_winograd_with_many_tiles()
+  helpers.assert_equals_textbook("conv2d", "winograd",
+    { out_channels = 32, kernel_size = 3 }, random { 2, 16, 102, 101 })
+end
+
+function TestMethods:test_rectify_in_passing()
+  for _, e in ipairs(examples) do
+    local conv, x = nn.conv2d(with(e[2], e[1])), random(e[3])
+    local net = nn.sequential { conv, nn.relu {} }
+    local expected = nn.relu {}:forward(conv:forward(x))
+    helpers.assert_same(net:forward(x), expected)
+  end
+end
+
+-- A slice of a batch, and of a larger tensor, begins at any float.
+function TestMethods:test_views_begin_anywhere()
+  for _, e in ipairs(examples) do
+    local conv, x = nn.conv2d(with(e[2], e[1])), random(e[3])
+    local one = conv:forward(x):narrow(1, 2, 1):clone()
+    helpers.assert_near(conv:forward(x:narrow(1, 2, 1)), one:tolist(), 1e-6)
+  end
+end
+
+-- The method computes on all threads or on slices; the bits are the same.
+function TestMethods:test_bits_do_not_depend_on_threads()
+  local threads = lunet.num_threads()
+  for _, e in ipairs(examples) do
+    local conv = nn.conv2d(with(e[2], e[1]))
+    local x = random { 9, e[3][2], 20, 21 }
+    local y, dx, dw
+    for n = 1, 3 do
+      lunet.set_num_threads(n)
+      conv:zero_grad()
+      local y_n = conv:forward(x)
+      local dx_n = conv:backward(y_n)
+      local dw_n = conv:parameters()[1].grad
+      if n == 1 then y, dx, dw = y_n, dx_n, dw_n:clone() end
+      helpers.assert_same(y_n, y)
+      helpers.assert_same(dx_n, dx)
+      helpers.assert_same(dw_n, dw)
+    end
+  end
+  lunet.set_num_threads(threads)
+end
+
+function TestMethods:test_refuse_what_they_cannot_do()
+  for _, case in ipairs {
+    { "winograd", { out_channels = 4, kernel_size = 3, stride = 2 } },
+    { "winograd", { out_channels = 4, kernel_size = { 3, 5 } } },
+    { "winograd", { out_channels = 4, kernel_size = 3, groups = 2 } },
+    { "depthwise", { out_channels = 4, kernel_size = 3, groups = 2 } },
+    { "depthwise", { out_channels = 4, kernel_size = 7, groups = 4 } },
+  } do
+    local conv = nn.conv2d(with(case[2], case[1]))
+    helpers.assert_refused(("the method %q of conv2d does not work here")
+      :format(case[1]), conv.forward, conv, random { 1, 4, 9, 9 })
   end
 end
 
@@ -327,6 +489,24 @@ function TestConv2d:test_refuses_another_number_of_channels()
   conv:forward(lunet.zeros { 1, 3, 5, 5 })
   helpers.assert_refused("in_channels = 3, but x has 2 there", conv.forward,
     conv, lunet.zeros { 1, 2, 5, 5 })
+end
+
+-- ---- other instruction sets ------------------------------------------------
+
+-- The same tests with the kernels of simpler machines.
+if not os.getenv("LUNET_ISA") then
+  TestInstructionSets = {}
+  local build = os.getenv("LUNET_BUILD") or "build"
+  for _, isa in ipairs { "baseline", "avx2" } do
+    TestInstructionSets["test_" .. isa] = function()
+      local supported = shell.run("LUNET_ISA=%s %s/lunet -e '%s'", isa, build,
+        'require("lunet").nn.conv2d{ out_channels = 1, kernel_size = 1 }')
+      lu.skipIf(not supported, "this machine has no " .. isa)
+      local ok, output = shell.run("LUNET_ISA=%s %s/lunet %s", isa, build,
+        "tests/plugins/test_conv2d.lua")
+      lu.assertTrue(ok, output)
+    end
+  end
 end
 
 os.exit(lu.LuaUnit.run())

@@ -90,6 +90,47 @@ function TestCrossEntropy:test_refuses_labels_that_are_no_class()
   end
 end
 
+-- The mean of no losses is 0 / 0.
+function TestCrossEntropy:test_batch_of_none()
+  local none, labels = lunet.zeros { 0, 3 }, lunet.zeros { 0 }
+  lu.assertNaN(nn.cross_entropy {}:forward(none, labels))
+  local sum = nn.cross_entropy { reduction = "sum" }
+  lu.assertEquals(sum:forward(none, labels), 0)
+  lu.assertEquals(sum:backward():shape(), { 0, 3 })
+end
+
+function TestCrossEntropy:test_a_nan_stays_visible()
+  for _, score in ipairs { 0 / 0, math.huge } do
+    local loss = nn.cross_entropy {}
+    lu.assertNaN(loss:forward(lunet.tensor { { score, 1 }, { 0, 1 } },
+      lunet.tensor { 0, 1 }))
+    local dx = loss:backward():tolist()
+    lu.assertNaN(dx[1][1])
+    lu.assertNaN(dx[1][2])
+    lu.assertNotNaN(dx[2][1] + dx[2][2])
+  end
+end
+
+-- A class whose score is minus infinity is ruled out: free of cost, unless it
+-- is the truth or gets a share of it.
+function TestCrossEntropy:test_a_class_ruled_out()
+  local ruled_out = { { 0, -math.huge } }
+  lu.assertEquals(loss_of(ruled_out, { 0 }), 0)
+  lu.assertEquals(loss_of(ruled_out, { 1 }), math.huge)
+  lu.assertEquals(loss_of(ruled_out, { 0 }, { label_smoothing = 0.1 }),
+    math.huge)
+end
+
+function TestCrossEntropy:test_refuses_other_shapes()
+  local loss = nn.cross_entropy {}
+  helpers.assert_refused("expects scores(N,K), but scores is (2,3,4) with 3 "
+    .. "dims", loss.forward, loss, lunet.zeros { 2, 3, 4 }, lunet.zeros { 2 })
+  helpers.assert_refused("expects target(N), but target is (2,3) with 2 dims",
+    loss.forward, loss, lunet.zeros { 2, 3 }, lunet.zeros { 2, 3 })
+  helpers.assert_refused("the scores have no classes: (N,K) = (2,0)",
+    loss.forward, loss, lunet.zeros { 2, 0 }, lunet.zeros { 2 })
+end
+
 function TestCrossEntropy:test_refuses_other_numbers_of_labels()
   helpers.assert_refused("N = 2, but target has 3 there", loss_of,
     { { 0, 1 }, { 2, 3 } }, { 0, 1, 0 })

@@ -34,6 +34,19 @@ function TestLeakyRelu:test_negative_slopes_have_gradients()
     { gradcheck.spaced { 3, 4, 5 } }, { nonsmooth = true })
 end
 
+function TestLeakyRelu:test_a_nan_stays_visible()
+  local layer = nn.leaky_relu {}
+  local y = layer:forward(lunet.tensor { 0 / 0, 1 }):tolist()
+  lu.assertNaN(y[1])
+  lu.assertNotNaN(y[2])
+end
+
+function TestLeakyRelu:test_batch_of_none()
+  local layer = nn.leaky_relu {}
+  local y = layer:forward(lunet.zeros { 0, 3 })
+  lu.assertEquals(layer:backward(y):shape(), { 0, 3 })
+end
+
 function TestLeakyRelu:test_items_alone()
   helpers.assert_items_alone(nn.leaky_relu {}, gradcheck.random { 4, 3, 5 })
 end

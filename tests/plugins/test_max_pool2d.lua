@@ -128,6 +128,9 @@ function TestMaxPool2d:test_batch_of_none()
     lu.assertEquals(y:shape(), { 0, 3, 2, 3 })
     lu.assertEquals(pool:backward(y):shape(), { 0, 3, 4, 6 })
   end
+  local pool = nn.max_pool2d { kernel_size = 3, stride = 2, method = "3x3" }
+  local y = pool:forward(lunet.zeros { 0, 3, 5, 7 })
+  lu.assertEquals(pool:backward(y):shape(), { 0, 3, 5, 7 })
 end
 
 function TestMaxPool2d:test_items_alone()
@@ -135,15 +138,19 @@ function TestMaxPool2d:test_items_alone()
     helpers.assert_items_alone(nn.max_pool2d {
       kernel_size = 2, method = method }, gradcheck.spaced { 5, 3, 7, 5 })
   end
+  helpers.assert_items_alone(nn.max_pool2d { kernel_size = 3, stride = 2,
+    padding = 1, method = "3x3" }, gradcheck.spaced { 5, 3, 7, 5 })
 end
 
 function TestMaxPool2d:test_gradients()
   local cases = {
     { kernel_size = 2, method = "2x2" },
     { kernel_size = 2, method = "textbook" },
-    { kernel_size = 3, stride = 2, padding = 1 },
+    { kernel_size = 3, stride = 2, padding = 1, method = "3x3" },
+    { kernel_size = 3, stride = 2, padding = 1, method = "textbook" },
     { kernel_size = { 2, 3 }, stride = { 1, 2 }, dilation = { 2, 1 } },
-    { kernel_size = 3, stride = 2, ceil_mode = true },
+    { kernel_size = 3, stride = 2, ceil_mode = true, method = "3x3" },
+    { kernel_size = 3, stride = 2, ceil_mode = true, method = "textbook" },
     { kernel_size = 2, stride = 3, padding = 1, dilation = 3,
       ceil_mode = true },
   }
@@ -153,17 +160,74 @@ function TestMaxPool2d:test_gradients()
   end
 end
 
+-- All options with which a fast method works.
+local fast = { { method = "2x2", kernel_size = 2 } }
+for _, padding in ipairs { 0, 1, { 0, 1 }, { 1, 0 } } do
+  for _, ceil_mode in ipairs { false, true } do
+    fast[#fast + 1] = { method = "3x3", kernel_size = 3, stride = 2,
+      padding = padding, ceil_mode = ceil_mode }
+  end
+end
+
+-- Images of random sizes, not below `least`; element() gives the numbers.
+local function random_images(least, element)
+  local shape = { math.random(3), math.random(4), math.random(least, 11),
+    math.random(least, 40) }
+  local list = {}
+  for i = 1, shape[1] * shape[2] * shape[3] * shape[4] do
+    list[i] = element()
+  end
+  return gradcheck.tensor(list, shape)
+end
+
+local function as_texts(t)
+  local list = gradcheck.list(t)
+  for i = 1, #list do
+    list[i] = list[i] == list[i] and tostring(list[i]) or "nan"
+  end
+  return list
+end
+
+local function assert_same_as_textbook(options, x)
+  local textbook = {}
+  for name, value in pairs(options) do textbook[name] = value end
+  textbook.method = "textbook"
+  local a, b = nn.max_pool2d(options), nn.max_pool2d(textbook)
+  local y = b:forward(x)
+  lu.assertEquals(as_texts(a:forward(x)), as_texts(y))
+  local dy = gradcheck.random(y:shape())
+  lu.assertEquals(as_texts(a:backward(dy)), as_texts(b:backward(dy)))
+end
+
 -- With whole numbers there are many equal ones.
 function TestMaxPool2d:test_fast_equals_textbook()
-  for _ = 1, 20 do
-    local shape = { math.random(3), math.random(4), math.random(2, 11),
-      math.random(2, 40) }
-    local whole = {}
-    for i = 1, shape[1] * shape[2] * shape[3] * shape[4] do
-      whole[i] = math.random(-2, 2)
+  for _, options in ipairs(fast) do
+    for _ = 1, 20 do
+      assert_same_as_textbook(options, random_images(
+        options.kernel_size, function() return math.random(-2, 2) end))
     end
-    helpers.assert_equals_textbook("max_pool2d", "2x2", { kernel_size = 2 },
-      gradcheck.tensor(whole, shape))
+  end
+end
+
+function TestMaxPool2d:test_fast_equals_textbook_on_what_is_no_number()
+  local few = { 0 / 0, -math.huge, -math.huge, -math.huge, 1, math.huge }
+  for _, options in ipairs(fast) do
+    for _ = 1, 20 do
+      assert_same_as_textbook(options, random_images(
+        options.kernel_size, function() return few[math.random(#few)] end))
+    end
+  end
+end
+
+-- With padding on all sides, one or two rows and columns are enough.
+function TestMaxPool2d:test_fast_on_the_smallest_images()
+  for _, ceil_mode in ipairs { false, true } do
+    for H = 1, 5 do
+      for W = 1, 5 do
+        assert_same_as_textbook({ method = "3x3", kernel_size = 3, stride = 2,
+          padding = 1, ceil_mode = ceil_mode }, gradcheck.random { 2, 2, H, W })
+      end
+    end
   end
 end
 

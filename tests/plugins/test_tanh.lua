@@ -29,6 +29,20 @@ function TestTanh:test_large_numbers_do_not_overflow()
   lu.assertEquals(y:tolist(), { -1, 1 })
 end
 
+function TestTanh:test_a_nan_stays_visible()
+  local layer = nn.tanh {}
+  local y = layer:forward(lunet.tensor { 0 / 0, 1 }):tolist()
+  lu.assertNaN(y[1])
+  lu.assertNotNaN(y[2])
+  lu.assertNaN(layer:backward(lunet.ones { 2 }):tolist()[1])
+end
+
+function TestTanh:test_batch_of_none()
+  local layer = nn.tanh {}
+  local y = layer:forward(lunet.zeros { 0, 3 })
+  lu.assertEquals(layer:backward(y):shape(), { 0, 3 })
+end
+
 function TestTanh:test_items_alone()
   helpers.assert_items_alone(nn.tanh {}, gradcheck.random { 4, 3, 5 })
 end

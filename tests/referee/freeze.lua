@@ -15,9 +15,9 @@ local source = arg[1] or error("usage: lunet freeze.lua CASES")
 local target = "tests/fixtures/referee"
 
 -- Bytes of tensors.
-local room = { conv2d = 140e3, linear = 45e3, max_pool2d = 50e3,
-               avg_pool2d = 50e3 }
-local room_of_an_optimizer, room_of_others = 160e3, 27e3
+local room = { conv2d = 90e3, linear = 30e3, max_pool2d = 30e3,
+               avg_pool2d = 30e3 }
+local room_of_an_optimizer, room_of_others = 70e3, 15e3
 
 local function has(case)
   if case.optimizer then return true end

@@ -111,6 +111,30 @@ ln_status ln_tensor_reduce_all(ln_reduce_op op, const ln_tensor *a,
 /* (m,k) x (k,n); vectors as in numpy; more dims are refused. */
 ln_status ln_tensor_matmul(const ln_tensor *a, const ln_tensor *b,
                            ln_tensor **out);
+/* How a weight begins. Where `fan` is not LN_FAN_NONE, `spread` is divided by
+ * the root of that fan; ORTHOGONAL takes no fan. */
+typedef enum {
+  LN_INIT_CONSTANT,  /* every element is `center` */
+  LN_INIT_NORMAL,    /* mean `center`, standard deviation `spread` */
+  LN_INIT_UNIFORM,   /* between center - spread and center + spread */
+  LN_INIT_ORTHOGONAL /* rows (or columns, if fewer) at right angles and of
+                        length `spread`; dims behind the first are one */
+} ln_init_kind;
+typedef enum {
+  LN_FAN_NONE, LN_FAN_OF_INPUT, LN_FAN_OF_OUTPUT, LN_FAN_MEAN
+} ln_fan;
+typedef struct ln_initialiser {
+  ln_init_kind kind;
+  ln_fan fan;
+  double center, spread;
+} ln_initialiser;
+/* Fills t with numbers from a `stream` of a user of random numbers, see
+ * ln_instance_random_user. */
+ln_status ln_tensor_initialise(ln_tensor *t, const ln_initialiser *how,
+                               double fan_in, double fan_out, uint64_t user,
+                               uint32_t stream);
+/* A user of random numbers that nobody has been yet. */
+uint64_t ln_next_random_user(void);
 /* Each takes the next stream of the seed, in order of calls. */
 ln_status ln_tensor_rand(const ln_shape *shape, ln_tensor **out);
 ln_status ln_tensor_randn(const ln_shape *shape, ln_tensor **out);
@@ -175,6 +199,14 @@ ln_status ln_instance_options(const ln_instance *,
                               ln_status (*each)(void *arg, const char *name,
                                                 const ln_value *value),
                               void *arg);
+/* How parameters begin, instead of as the layer declares: the one with this
+ * name, or (name NULL) all that have a fan_in and a fan_out. They are drawn
+ * from the instance's own random numbers, now or once they exist: the values
+ * are the same either way. A name that the layer does not have is refused, and
+ * so is NULL where no parameter has both fans; by infer, where the parameters
+ * do not exist yet. */
+ln_status ln_instance_initialise(ln_instance *, const char *parameter,
+                                 const ln_initialiser *how);
 void ln_instance_set_training(ln_instance *, bool training);
 bool ln_instance_training(const ln_instance *);
 /* Frozen weights get no gradient, and optimizers leave them alone. */
@@ -231,13 +263,28 @@ int64_t ln_net_n_layers(const ln_net *);
 ln_instance *ln_net_layer(const ln_net *, int64_t node);
 const ln_shape *ln_net_value_shape(const ln_net *, int64_t value);
 
+/* What a window does to one axis: output o sees the inputs
+ * o*stride - pad_before + i*dilation, i = 0 .. kernel - 1. */
+typedef struct ln_axis {
+  int64_t kernel, stride, pad_before, dilation;
+} ln_axis;
+
 typedef struct ln_node_info { /* of one use of a layer, after a build */
   const ln_shape *y;          /* of its first output */
   double flops, flops_backward;
   int64_t activation_bytes, saved_bytes, workspace_bytes;
   const char *method, *notice; /* notice NULL: none */
+  int window_dims;             /* 0: the layer slides no window */
+  const ln_axis *window;       /* of the last window_dims dims */
 } ln_node_info;
 ln_status ln_net_node_info(const ln_net *, int64_t node, ln_node_info *out);
+
+/* Calls tell for each notice of a build or pass since the last call that its
+ * layer has not told before, in any net. */
+void ln_net_tell_notices(ln_net *,
+                         void (*tell)(void *arg, const char *label,
+                                      const char *notice),
+                         void *arg);
 
 /* Which gradients backward is to give. Default: no inputs, parameters. */
 void ln_net_requires_grad(ln_net *, bool inputs);

@@ -19,6 +19,7 @@
 #define LUNET_KERNELS_MATMUL_H
 
 #include <lunet/plugin.h>
+#include <lunet/kernels/lanes.h>
 #include <lunet/kernels/vector.h>
 
 #include <string.h>
@@ -123,6 +124,10 @@ static inline ln_block_ *ln_find_block_(bool transpose_a, int vectors,
   return blocks[transpose_a][vectors - 1][rows];
 }
 
+static inline int64_t ln_least_(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+
 /* ---- copying ------------------------------------------------------------- */
 
 /* Rows row .. row + rows of op(a), steps p .. p + depth. */
@@ -138,41 +143,52 @@ static inline void ln_copy_a_(const ln_product *x, int64_t row, int64_t rows,
              (size_t)depth * sizeof(float));
 }
 
-/* `width` columns of b that lie as rows of memory, `depth` long. */
-static inline void ln_turn_panel_(const float *b, int64_t ldb, int64_t width,
-                                  int64_t depth, float *to) {
-  int64_t whole_width = width - width % 4, whole_depth = depth - depth % 4;
-  for (int64_t j = 0; j < whole_width; j += 4) {
-    for (int64_t p = 0; p < whole_depth; p += 4)
-      ln_transpose_4x4(b + j * ldb + p, ldb, to + p * LN_PANEL + j, LN_PANEL);
-    for (int64_t p = whole_depth; p < depth; p++)
-      for (int64_t i = j; i < j + 4; i++)
-        to[p * LN_PANEL + i] = b[i * ldb + p];
+/* `width` columns of b that lie as rows of memory, and zeros behind them. */
+static inline void ln_turn_panel_(const ln_product *x, int64_t column,
+                                  int64_t width, int64_t p, int64_t depth,
+                                  float *to) {
+  const float *end = x->b + (x->n - 1) * x->ldb + x->k;
+  for (int64_t j = 0; j < LN_PANEL; j += LN_VECTOR) {
+    const int64_t left = width > j ? width - j : 0;
+    ln_to_lane_rows(x->b + (left ? column + j : 0) * x->ldb + p, x->ldb,
+                    ln_least_(left, LN_VECTOR), depth, end, to + j, LN_PANEL);
   }
-  for (int64_t j = whole_width; j < width; j++)
-    for (int64_t p = 0; p < depth; p++) to[p * LN_PANEL + j] = b[j * ldb + p];
 }
 
 /* Columns column .. column + width of op(b), filled up with zeros. */
 static inline void ln_copy_panel_(const ln_product *x, int64_t column,
                                   int64_t width, int64_t p, int64_t depth,
                                   float *to) {
-  if (x->transpose_b)
-    ln_turn_panel_(x->b + column * x->ldb + p, x->ldb, width, depth, to);
-  else
-    for (int64_t q = 0; q < depth; q++)
-      memcpy(to + q * LN_PANEL, x->b + (p + q) * x->ldb + column,
-             (size_t)width * sizeof(float));
+  if (x->transpose_b) {
+    ln_turn_panel_(x, column, width, p, depth, to);
+    return;
+  }
+  for (int64_t q = 0; q < depth; q++)
+    memcpy(to + q * LN_PANEL, x->b + (p + q) * x->ldb + column,
+           (size_t)width * sizeof(float));
   for (int64_t q = 0; q < depth && width < LN_PANEL; q++)
     memset(to + q * LN_PANEL + width, 0,
            (size_t)(LN_PANEL - width) * sizeof(float));
 }
 
-/* ---- the tile ------------------------------------------------------------ */
-
-static inline int64_t ln_least_(int64_t a, int64_t b) {
-  return a < b ? a : b;
+/* The whole panels of `columns` columns of b, not transposed: row by row, so
+ * that memory is read in the order in which it lies. */
+static inline void ln_copy_whole_panels_(const ln_product *x, int64_t column,
+                                         int64_t columns, int64_t p,
+                                         int64_t depth, float *to) {
+  for (int64_t q = 0; q < depth; q++) {
+    const float *row = x->b + (p + q) * x->ldb + column;
+    const float *ahead = q + 6 < depth ? row + 6 * x->ldb : row;
+    for (int64_t j = 0; j + LN_PANEL <= columns; j += LN_PANEL) {
+      __builtin_prefetch(ahead + j);
+      __builtin_prefetch(ahead + j + LN_PANEL / 2);
+      memcpy(to + j * LN_DEPTH + q * LN_PANEL, row + j,
+             LN_PANEL * sizeof(float));
+    }
+  }
 }
+
+/* ---- the tile ------------------------------------------------------------ */
 
 /* Some steps of p for a tile. */
 typedef struct ln_piece_ {
@@ -231,9 +247,12 @@ static inline void ln_place_b_(ln_piece_ *t, int64_t rows, float *room) {
   for (int64_t j = begin; j < t->columns; j += LN_PANEL) {
     int64_t width = ln_least_(LN_PANEL, t->columns - j);
     t->b_last = to;
-    ln_copy_panel_(x, t->column + j, width, t->p, t->depth, to);
+    if (x->transpose_b || width < LN_PANEL)
+      ln_copy_panel_(x, t->column + j, width, t->p, t->depth, to);
     to += LN_DEPTH * LN_PANEL;
   }
+  if (!x->transpose_b && !in_place)
+    ln_copy_whole_panels_(x, t->column, t->columns, t->p, t->depth, room);
   t->b = in_place ? x->b + t->p * x->ldb + t->column : room;
   t->b_row = in_place ? x->ldb : LN_PANEL;
   t->b_panel = in_place ? LN_PANEL : LN_DEPTH * LN_PANEL;

@@ -38,6 +38,15 @@ typedef float ln_quad_in_memory_
 LN_INLINE ln_vector ln_load(const float *p) {
   return (ln_vector)*(const ln_vector_in_memory_ *)p;
 }
+/* For a vector with several uses: the compiler would rather load it anew for
+ * each of them than keep it in a register. */
+LN_INLINE ln_vector ln_load_once(const float *p) {
+  ln_vector v = ln_load(p);
+#ifdef __x86_64__
+  __asm__("" : "+v"(v));
+#endif
+  return v;
+}
 LN_INLINE void ln_store(float *p, ln_vector v) {
   *(ln_vector_in_memory_ *)p = (ln_vector_in_memory_)v;
 }
@@ -48,29 +57,51 @@ LN_INLINE void ln_store_quad(float *p, ln_quad v) {
   *(ln_quad_in_memory_ *)p = (ln_quad_in_memory_)v;
 }
 
-/* Elements i, j, k, l of a (0..3) and b (4..7). */
-#ifdef __clang__
-#define LN_SHUFFLE_(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
-#else
-typedef int ln_quad_of_ints_ __attribute__((vector_size(16)));
-#define LN_SHUFFLE_(a, b, i, j, k, l) \
-  __builtin_shuffle(a, b, (ln_quad_of_ints_){ i, j, k, l })
-#endif
+/* v <= 0 ? 0 : v, so NaN stays. */
+LN_INLINE ln_vector ln_rectify(ln_vector v) {
+  typedef int mask __attribute__((vector_size(LN_VECTOR * 4)));
+  const mask keeps = ~(mask)(v <= 0);
+  return (ln_vector)((mask)v & keeps);
+}
 
-/* to[j * to_row + i] = from[i * from_row + j] for i, j in 0..3. */
-LN_INLINE void ln_transpose_4x4(const float *from, ptrdiff_t from_row,
-                                float *to, ptrdiff_t to_row) {
-  ln_quad r0 = ln_load_quad(from), r1 = ln_load_quad(from + from_row);
-  ln_quad r2 = ln_load_quad(from + 2 * from_row);
-  ln_quad r3 = ln_load_quad(from + 3 * from_row);
-  ln_quad low01 = LN_SHUFFLE_(r0, r1, 0, 4, 1, 5);
-  ln_quad low23 = LN_SHUFFLE_(r2, r3, 0, 4, 1, 5);
-  ln_quad high01 = LN_SHUFFLE_(r0, r1, 2, 6, 3, 7);
-  ln_quad high23 = LN_SHUFFLE_(r2, r3, 2, 6, 3, 7);
-  ln_store_quad(to, LN_SHUFFLE_(low01, low23, 0, 1, 4, 5));
-  ln_store_quad(to + to_row, LN_SHUFFLE_(low01, low23, 2, 3, 6, 7));
-  ln_store_quad(to + 2 * to_row, LN_SHUFFLE_(high01, high23, 0, 1, 4, 5));
-  ln_store_quad(to + 3 * to_row, LN_SHUFFLE_(high01, high23, 2, 3, 6, 7));
+/* Copies n floats, or sets them to 0: for short rows, which a call of memcpy or
+ * memset would take longer for. The last vector overlaps the one before it. */
+LN_INLINE void ln_copy_short(float *to, const float *from, ptrdiff_t n) {
+  ptrdiff_t i = 0;
+  if (n >= LN_VECTOR) {
+    for (; i <= n - LN_VECTOR; i += LN_VECTOR)
+      ln_store(to + i, ln_load(from + i));
+    ln_store(to + n - LN_VECTOR, ln_load(from + n - LN_VECTOR));
+  } else if (n >= 4) {
+    for (; i <= n - 4; i += 4) ln_store_quad(to + i, ln_load_quad(from + i));
+    ln_store_quad(to + n - 4, ln_load_quad(from + n - 4));
+  } else {
+    for (; i < n; i++) to[i] = from[i];
+  }
+}
+LN_INLINE void ln_clear_short(float *to, ptrdiff_t n) {
+  ptrdiff_t i = 0;
+  if (n >= LN_VECTOR) {
+    for (; i <= n - LN_VECTOR; i += LN_VECTOR)
+      ln_store(to + i, (ln_vector){ 0 });
+    ln_store(to + n - LN_VECTOR, (ln_vector){ 0 });
+  } else if (n >= 4) {
+    for (; i <= n - 4; i += 4) ln_store_quad(to + i, (ln_quad){ 0 });
+    ln_store_quad(to + n - 4, (ln_quad){ 0 });
+  } else {
+    for (; i < n; i++) to[i] = 0;
+  }
+}
+
+/* The first n floats of v, or all. */
+LN_INLINE void ln_store_first(float *to, ln_vector v, ptrdiff_t n) {
+  float lanes[LN_VECTOR];
+  if (n >= LN_VECTOR) {
+    ln_store(to, v);
+    return;
+  }
+  ln_store(lanes, v);
+  ln_copy_short(to, lanes, n);
 }
 
 #endif

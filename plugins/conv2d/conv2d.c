@@ -15,22 +15,22 @@
  * Source    Lecture 14, "Convolutional Layer" (its Y, X, W and k1 x k2 are y,
  *           x, w and KH x KW here); docs/layers/conv2d.md works it by hand
  *
- * The textbook loops come first. The method "im2col" below them does the same
- * sums as one matrix product an image.
+ * The textbook's loops are in this file and stay for ever as the reference,
+ * method = "textbook". The others compute the same faster, an idea a file:
+ *
+ *   im2col.c            the patches as a matrix: one matrix product an image
+ *   direct.c            the same loops, many outputs at a time in registers;
+ *   direct_weights.c    and many weights (direct.h: where they look)
+ *   depthwise.c         channels that do not meet: a loaded pixel serves many
+ *   winograd.c          3x3 and 5x5 with a quarter of the products, a third;
+ *   winograd_weights.c  and its transpose (winograd.h: tiles;
+ *                       winograd_transforms.h: the small linear maps)
+ *   bias.c              the gradient of b
  */
 #include <string.h>
 
-#include <lunet/kernels/im2col.h>
-#include <lunet/plugin.h>
+#include "conv2d.h"
 
-typedef struct conv2d {
-  int64_t in_channels, out_channels;
-  int64_t kernel_size[2], stride[2], padding[2], dilation[2]; /* rows, cols */
-  int64_t groups;
-  bool bias, strict;
-} conv2d;
-
-enum { SAME = LN_WORD(0), VALID = LN_WORD(1) };
 #define MOST 65535 /* of one window size; keeps their products small */
 
 static const ln_option options[] = {
@@ -101,13 +101,6 @@ static ln_status params(const void *self, ln_params *p) {
   return LN_OK;
 }
 
-/* Zeros before the first row (d = 0) or column (d = 1) of x. */
-static int64_t pad_before(const conv2d *o, int d) {
-  if (o->padding[d] == SAME)
-    return o->dilation[d] * (o->kernel_size[d] - 1) / 2;
-  return o->padding[d] == VALID ? 0 : o->padding[d];
-}
-
 /* Zeros behind the last: of an odd number for "same", the odd one goes here. */
 static int64_t pad_after(const conv2d *o, int d) {
   const int64_t before = pad_before(o, d);
@@ -132,34 +125,6 @@ static ln_status infer(const void *self, ln_infer *io) {
   io->flops = 2 * products * (double)o->out_channels * (double)x[0] *
               (double)y[2] * (double)y[3];
   return LN_OK;
-}
-
-/* The letters of the head, for one call. */
-typedef struct sizes {
-  int64_t N, C, H, W, K, OH, OW, KH, KW, G;
-  int64_t CG, KG; /* channels and filters of one group: C/G, K/G */
-  int64_t S[2], P[2], D[2];
-} sizes;
-
-static sizes sizes_of(const conv2d *o, const ln_call *call) {
-  const int64_t *x = call->x[0]->shape.dim, *y = call->y[0]->shape.dim;
-  return (sizes){
-    .N = x[0],
-    .C = x[1],
-    .H = x[2],
-    .W = x[3],
-    .K = y[1],
-    .OH = y[2],
-    .OW = y[3],
-    .KH = o->kernel_size[0],
-    .KW = o->kernel_size[1],
-    .G = o->groups,
-    .CG = x[1] / o->groups,
-    .KG = y[1] / o->groups,
-    .S = { o->stride[0], o->stride[1] },
-    .P = { pad_before(o, 0), pad_before(o, 1) },
-    .D = { o->dilation[0], o->dilation[1] },
-  };
 }
 
 /* ---- the textbook -------------------------------------------------------- */
@@ -255,163 +220,50 @@ static void weight_gradient(const sizes s, const ln_call *call) {
   }
 }
 
-static void bias_gradient(const sizes s, const ln_call *call) {
-  const float(*dy)[s.K][s.OH * s.OW] = (void *)ln_dy(call, 0);
-  float *db = ln_dw(call, 1);
-  for (int64_t k = 0; k < s.K; k++) {
-    double sum = 0;
-    for (int64_t n = 0; n < s.N; n++)
-      for (int64_t i = 0; i < s.OH * s.OW; i++) sum += dy[n][k][i];
-    db[k] = (float)sum;
-  }
-}
-
 static ln_status backward(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, call);
   if (ln_dx(call, 0)) input_gradient(s, call);
   if (ln_dw(call, 0)) weight_gradient(s, call);
-  if (ln_dw(call, 1)) bias_gradient(s, call);
-  return LN_OK;
+  return conv2d_bias_gradient(&s, call);
 }
 
-/* ---- method "im2col" ----------------------------------------------------- */
+/* A row of the table below for each instruction set. */
+#ifdef __x86_64__
+#define FOR_EACH_ISA(row)                                                      \
+  row(LN_CPU_AVX512, avx512), row(LN_CPU_AVX2_FMA, avx2), row(0, baseline)
+#else
+#define FOR_EACH_ISA(row) row(0, baseline)
+#endif
 
-/* Written side by side as columns, the patches of an image make a convolution
- * a matrix product, which knows the machine better than any loop above:
- *
- *   y (KG, OH*OW) = w (KG, CG*KH*KW) times columns (CG*KH*KW, OH*OW)
- *
- * for each image and group, and in backward dw += dy columns^T and
- * columns = w^T dy, folded back onto dx. The price is one matrix of columns,
- * each pixel KH*KW times in it; a 1x1 filter with stride 1 has none to pay, as
- * there the image is its own matrix. */
-
-static ln_patches patches_of(const sizes *s) {
-  return (ln_patches){
-    .channels = s->CG,
-    .height = s->H,
-    .width = s->W,
-    .kernel = { s->KH, s->KW },
-    .stride = { s->S[0], s->S[1] },
-    .dilation = { s->D[0], s->D[1] },
-    .pad = { s->P[0], s->P[1] },
-    .places = { s->OH, s->OW },
-  };
-}
-
-/* Is the image its own matrix of columns? */
-static bool is_pointwise(const conv2d *o) {
-  for (int d = 0; d < 2; d++)
-    if (o->kernel_size[d] != 1 || o->stride[d] != 1 || pad_before(o, d) != 0)
-      return false;
-  return true;
-}
-
-static ln_status im2col_plan(const void *self, ln_infer *io) {
-  const conv2d *o = self;
-  const double rows = (double)(o->in_channels / o->groups) *
-                      (double)(o->kernel_size[0] * o->kernel_size[1]);
-  const double columns = (double)io->y[0].dim[2] * (double)io->y[0].dim[3];
-  const double bytes = rows * columns * sizeof(float);
-  if (bytes > 0x1p30) return LN_UNSUITED; /* a matrix above a gigabyte */
-  if (!is_pointwise(o)) io->workspace = (int64_t)bytes;
-  return LN_OK;
-}
-
-/* One image and group as matrices, for the loops below. */
-typedef struct product {
-  ln_patches patches;
-  int64_t filters, rows, columns; /* KG, CG*KH*KW, OH*OW */
-  bool pointwise;
-} product;
-
-static product product_of(const conv2d *o, const sizes *s) {
-  return (product){ patches_of(s), s->KG, s->CG * s->KH * s->KW, s->OH * s->OW,
-                    is_pointwise(o) };
-}
-
-/* The columns of an image: unfolded into the workspace, or itself. */
-static const float *columns_of(const product *p, const float *x,
-                               const ln_call *call) {
-  if (p->pointwise) return x;
-  ln_unfold(&p->patches, x, call->workspace);
-  return call->workspace;
-}
-
-static ln_status im2col_forward(const void *self, const ln_call *call) {
-  const sizes s = sizes_of(self, call);
-  const product p = product_of(self, &s);
-  const float *b = ln_w(call, 1);
-  const float *x = ln_x(call, 0);
-  float *y = ln_y(call, 0);
-
-  for (int64_t n = 0; n < s.N; n++) {
-    const float *w = ln_w(call, 0);
-    for (int64_t k = 0; b && k < s.K; k++)
-      for (int64_t i = 0; i < p.columns; i++) y[k * p.columns + i] = b[k];
-    for (int64_t g = 0; g < s.G; g++) {
-      call->host->matmul(call, 0, 0, p.filters, p.columns, p.rows, w, p.rows,
-                         columns_of(&p, x, call), p.columns, b ? 1 : 0, y,
-                         p.columns);
-      x += s.CG * s.H * s.W, y += s.KG * p.columns, w += s.KG * p.rows;
-    }
+#define WHOLE(name, its_plan, bits, suffix)                                    \
+  {                                                                            \
+    .method = #name, .isa = bits, .plan = its_plan##_##suffix,                 \
+    .forward = name##_forward_##suffix, .backward = name##_backward_##suffix,  \
+    .backward_weights = name##_backward_weights_##suffix,                      \
+    .activations = LN_ACCEPTS(LN_IS_RELU)                                      \
   }
-  return LN_OK;
-}
-
-static void im2col_input_gradient(const conv2d *o, const sizes s,
-                                  const ln_call *call) {
-  const product p = product_of(o, &s);
-  const int64_t pixels = s.CG * s.H * s.W;
-  const float *dy = ln_dy(call, 0);
-  float *dx = ln_dx(call, 0);
-
-  for (int64_t n = 0; n < s.N; n++) {
-    const float *w = ln_w(call, 0);
-    for (int64_t g = 0; g < s.G; g++) {
-      float *columns = p.pointwise ? dx : call->workspace;
-      call->host->matmul(call, 1, 0, p.rows, p.columns, p.filters, w, p.rows,
-                         dy, p.columns, 0, columns, p.columns);
-      if (!p.pointwise) {
-        memset(dx, 0, (size_t)pixels * sizeof *dx);
-        ln_fold(&p.patches, columns, dx);
-      }
-      dx += pixels, dy += s.KG * p.columns, w += s.KG * p.rows;
-    }
+#define SLICED(name, bits, suffix)                                             \
+  {                                                                            \
+    .method = #name, .isa = bits, .plan = name##_plan_##suffix,                \
+    .forward = name##_forward_##suffix, .backward = name##_backward_##suffix,  \
+    .per_sample = 1, .activations = LN_ACCEPTS(LN_IS_RELU)                     \
   }
-}
-
-static void im2col_weight_gradient(const conv2d *o, const sizes s,
-                                   const ln_call *call) {
-  const product p = product_of(o, &s);
-  const float *dy = ln_dy(call, 0), *x = ln_x(call, 0);
-  memset(ln_dw(call, 0), 0, (size_t)(s.K * p.rows) * sizeof(float));
-
-  for (int64_t n = 0; n < s.N; n++) {
-    float *dw = ln_dw(call, 0);
-    for (int64_t g = 0; g < s.G; g++) {
-      call->host->matmul(call, 0, 1, p.filters, p.rows, p.columns, dy,
-                         p.columns, columns_of(&p, x, call), p.columns, 1, dw,
-                         p.rows);
-      x += s.CG * s.H * s.W, dy += s.KG * p.columns, dw += s.KG * p.rows;
-    }
+#define WINOGRAD(bits, suffix) WHOLE(winograd, winograd_plan, bits, suffix)
+#define ANY_WINOGRAD(bits, suffix)                                             \
+  WHOLE(winograd, winograd_any_plan, bits, suffix)
+#define DEPTHWISE(bits, suffix) SLICED(depthwise, bits, suffix)
+#define DIRECT(bits, suffix)    SLICED(direct, bits, suffix)
+#define IM2COL(its_plan)                                                       \
+  {                                                                            \
+    .method = "im2col", .plan = its_plan, .forward = im2col_forward,           \
+    .backward = im2col_backward, .per_sample = 1,                              \
+    .activations = LN_ACCEPTS(LN_IS_RELU)                                      \
   }
-}
 
-static ln_status im2col_backward(const void *self, const ln_call *call) {
-  const sizes s = sizes_of(self, call);
-  if (ln_dx(call, 0)) im2col_input_gradient(self, s, call);
-  if (ln_dw(call, 0)) im2col_weight_gradient(self, s, call);
-  if (ln_dw(call, 1)) bias_gradient(s, call);
-  return LN_OK;
-}
-
+/* "auto" takes the first that suits; the last are for whoever names them. */
 static const ln_kernel kernels[] = {
-  { .method = "im2col",
-    .plan = im2col_plan,
-    .forward = im2col_forward,
-    .backward = im2col_backward,
-    .per_sample = 1 },
+  FOR_EACH_ISA(WINOGRAD), FOR_EACH_ISA(DEPTHWISE), IM2COL(pointwise_plan),
+  FOR_EACH_ISA(DIRECT),   IM2COL(im2col_plan),     FOR_EACH_ISA(ANY_WINOGRAD),
 };
 
 static const ln_layer layer = {
