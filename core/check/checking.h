@@ -12,6 +12,7 @@ typedef struct ln_checking {
   const char *word; /* of the layer; NULL: the file as a whole */
   const ln_known_layer *known;
   bool wraps; /* it links a library beyond libc and libm */
+  int row;    /* of the methods, from 1; 0: the textbook */
   int level;
   uint64_t seed;
   int samples;     /* how many options and shapes to draw */

@@ -38,7 +38,7 @@ static const char usage[] =
     "\n"
     "Exit status: 0 no faults, 1 faults, 2 the request cannot be met.\n";
 
-enum { EXIT_FAULTS = 1, EXIT_USAGE = 2, MOST_LAYERS = 64 };
+enum { EXIT_FAULTS = 1, EXIT_USAGE = 2, MOST_LAYERS = 64, MOST_AT_ONCE = 8 };
 
 typedef struct request {
   int level;
@@ -161,17 +161,36 @@ static int samples_of(int level) {
   return samples[level];
 }
 
+/* Groups at work, finished in the order of their start. */
+typedef struct queue {
+  ln_run runs[MOST_AT_ONCE];
+  int count, most;
+  ln_findings *found;
+} queue;
+
+static void finish_first(queue *q) {
+  ln_run_finish(&q->runs[0], q->found);
+  q->count--;
+  memmove(q->runs, q->runs + 1, (size_t)q->count * sizeof *q->runs);
+}
+
 static void run_groups(const request *r, const target *t, const char *word,
                        ln_findings *found) {
-  ln_checking how = { .path = t->path,
-                      .word = word,
-                      .level = r->level,
-                      .seed = r->seed,
-                      .samples = samples_of(r->level) };
+  const ln_checking how = { .path = t->path,
+                            .word = word,
+                            .level = r->level,
+                            .seed = r->seed,
+                            .samples = samples_of(r->level) };
+  const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+  queue q = { .most = cores < MOST_AT_ONCE ? (int)cores : MOST_AT_ONCE,
+              .found = found };
   const ln_group *g;
-  for (int i = 0; (g = ln_group_row(i)); i++)
-    if (g->of_file == (word == NULL) && is_wanted(r, g))
-      ln_run_group(g, &how, found);
+  for (int i = 0; (g = ln_group_row(i)); i++) {
+    if (g->of_file != (word == NULL) || !is_wanted(r, g)) continue;
+    if (q.count > 0 && q.count >= q.most) finish_first(&q);
+    if (ln_run_start(g, &how, &q.runs[q.count])) q.count++;
+  }
+  while (q.count) finish_first(&q);
 }
 
 static bool wants_sanitizer(const request *r, const target *t) {

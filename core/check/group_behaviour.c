@@ -50,14 +50,15 @@ static void check_cancel(ln_checking *c, ln_sample *s, const char *method) {
   ln_trial t;
   if (!ln_trial_draw(&t, c, s, 0, method)) return;
   const ln_way way = { 0 };
+  const ln_way cut = { .cancelled = true };
   ln_trial_forward(&t, &way);
   t.instance->host.parallel_for = cut_short;
   was_cut = false;
-  if (ln_trial_forward(&t, &way) && was_cut)
+  if (ln_trial_forward(&t, &cut) && was_cut)
     ln_report(c, "behaviour.cancel",
               "forward succeeds, though parallel_for was cancelled");
   was_cut = false;
-  if (ln_trial_has_backward(&t) && ln_trial_backward(&t, &way) && was_cut)
+  if (ln_trial_has_backward(&t) && ln_trial_backward(&t, &cut) && was_cut)
     ln_report(c, "behaviour.cancel",
               "backward succeeds, though parallel_for was cancelled");
   ln_trial_close(&t);
@@ -67,7 +68,7 @@ void ln_group_behaviour(ln_checking *c) {
   ln_sample s;
   ln_set_num_threads(1);
   const char *method;
-  for (int m = 0; (method = ln_trial_method(c->known, m)); m++) {
+  for (int m = 0; (method = ln_trial_method(c, m)); m++) {
     for (int i = 0; i < c->samples; i++) check_surroundings(c, &s, i, method);
     check_cancel(c, &s, method);
   }

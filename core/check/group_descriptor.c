@@ -172,8 +172,11 @@ static void check_method(ln_checking *c, const ln_kernel *k, int64_t index) {
               "a row is called \"%s\", which is the host's own word", name);
   for (int64_t i = 0; i < index; i++)
     if (c->known->kernels[i].method && *name &&
+        c->known->kernels[i].isa == k->isa &&
+        c->known->kernels[i].plan == k->plan &&
         !strcmp(c->known->kernels[i].method, name))
-      ln_report(c, "descriptor.methods", "two rows are called \"%s\"", name);
+      ln_report(c, "descriptor.methods",
+                "two rows are called \"%s\", with the same needs", name);
   if (parts != 0 && parts != 4)
     ln_report(c, "descriptor.methods",
               "\"%s\" has %d of the four functions of a pass in parts", name,

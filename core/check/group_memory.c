@@ -224,7 +224,7 @@ void ln_group_memory(ln_checking *c) {
   ln_set_num_threads(1);
   ln_count_heap_calls(c->known->library->handle);
   const char *method;
-  for (int m = 0; (method = ln_trial_method(c->known, m)); m++)
+  for (int m = 0; (method = ln_trial_method(c, m)); m++)
     for (int i = 0; i < c->samples; i++) {
       if (!ln_trial_draw(&t, c, &s, i, method)) continue;
       fill_twice(c, &t, true);

@@ -148,9 +148,10 @@ static void check_reload(ln_checking *c, const ln_sample *s, ln_trial *t) {
 void ln_group_session(ln_checking *c) {
   ln_sample s;
   ln_trial t;
+  ln_guard_relax(true);
   ln_set_num_threads(1);
   const char *method;
-  for (int m = 0; (method = ln_trial_method(c->known, m)); m++)
+  for (int m = 0; (method = ln_trial_method(c, m)); m++)
     for (int i = 0; i < c->samples; i++) {
       if (!ln_trial_draw(&t, c, &s, i, method)) continue;
       if (i == 0) {

@@ -175,10 +175,10 @@ static void check_large(ln_checking *c, ln_trial *t) {
       r.flops < small * 1e6)
     ln_report_values(c, "shapes.large", small * (double)times, r.flops,
                      "flops of a huge batch");
-  if (t->inference.saved > 0 && r.saved < t->inference.saved)
+  if (r.saved < t->inference.saved && r.kernel == t->inference.kernel)
     ln_report_values(c, "shapes.large", (double)t->inference.saved,
                      (double)r.saved, "the saved memory of a huge batch");
-  if (r.workspace < t->inference.workspace)
+  if (r.workspace < t->inference.workspace && r.kernel == t->inference.kernel)
     ln_report_values(c, "shapes.large", (double)t->inference.workspace,
                      (double)r.workspace, "the workspace of a huge batch");
   ln_inference_free(&r);

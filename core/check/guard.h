@@ -21,6 +21,7 @@ typedef struct ln_piece {
   int64_t bytes;
   bool floats; /* else plain bytes, which begin at a multiple of 64 */
   ln_piece_state state;
+  int access; /* of its pages now */
 } ln_piece;
 
 /* Is there room for so many bytes in a piece? */
@@ -31,6 +32,9 @@ enum { LN_GUARD_PIECES = 256 };
 ln_piece *ln_guard_take(const char *name, int64_t bytes, bool floats, bool left,
                         uint32_t fill);
 void ln_guard_set(ln_piece *, ln_piece_state);
+/* Relaxed, only the guards themselves and what is withheld are protected:
+ * enough where numbers are the question, and several times as fast. */
+void ln_guard_relax(bool relaxed);
 /* Are the bytes around it as they were? Else the offset of one that is not. */
 bool ln_guard_intact(const ln_piece *, int64_t *offset);
 /* The piece that an address belongs to, guards included; NULL: none. */

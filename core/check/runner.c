@@ -129,27 +129,35 @@ static ln_checking *share(const ln_checking *how) {
   return c;
 }
 
-void ln_run_group(const ln_group *g, const ln_checking *how, ln_findings *all) {
+bool ln_run_start(const ln_group *g, const ln_checking *how, ln_run *r) {
   int ends[2];
-  ln_checking *c = share(how);
   fflush(NULL);
-  if (pipe(ends)) return;
-  c->pipe = ends[1];
-  c->group = g->name;
-  const pid_t child = fork();
-  if (child == 0) {
+  if (pipe(ends)) return false;
+  r->checking = share(how);
+  r->checking->pipe = ends[1];
+  r->checking->group = g->name;
+  r->pipe = ends[0];
+  r->pid = fork();
+  if (r->pid == 0) {
     close(ends[0]);
-    run_child(g, c);
+    run_child(g, r->checking);
   }
   close(ends[1]);
-  const int64_t before = all->count;
-  const bool done = child > 0 && read_findings(ends[0], how->word, all);
-  close(ends[0]);
+  return true;
+}
+
+void ln_run_finish(ln_run *r, ln_findings *all) {
+  ln_findings own = { 0 };
+  const bool done =
+      r->pid > 0 && read_findings(r->pipe, r->checking->word, &own);
   int status = 0;
-  if (!done) kill(child, SIGKILL);
-  waitpid(child, &status, 0);
-  if (!done && all->count == before) report_end(c, status, all);
-  munmap(c, sizeof *c);
+  close(r->pipe);
+  if (!done && r->pid > 0) kill(r->pid, SIGKILL);
+  if (r->pid > 0) waitpid(r->pid, &status, 0);
+  if (!done && !own.count) report_end(r->checking, status, &own);
+  for (int64_t i = 0; i < own.count; i++) ln_findings_add(all, &own.at[i]);
+  free(own.at);
+  munmap(r->checking, sizeof *r->checking);
 }
 
 /* ---- the words of a file ---- */

@@ -10,9 +10,17 @@ typedef struct ln_findings {
   ln_finding *at;
 } ln_findings;
 
-/* Runs the group on the layer `word` (NULL: on the file), adds what it finds,
- * and counts the callbacks' groups that ended early as findings. */
-void ln_run_group(const ln_group *, const ln_checking *how, ln_findings *);
+/* A group at work. */
+typedef struct ln_run {
+  int pid, pipe;
+  ln_checking *checking; /* shared with it */
+} ln_run;
+
+/* Starts the group on the layer how->word (NULL: on the file). */
+bool ln_run_start(const ln_group *, const ln_checking *how, ln_run *);
+/* Waits for its end and adds what it has found; that it ended early is a
+ * finding, too. */
+void ln_run_finish(ln_run *, ln_findings *);
 /* The words of the layers in a file, found in a process of its own; the list
  * ends with "". At most `most`. false: the file could not be opened. */
 bool ln_list_words(const char *path, char words[][64], int most);

@@ -72,7 +72,9 @@ double ln_trial_gradient_floor(const ln_trial *t, const ln_numbers *gradient) {
 
 /* ---- opening ---- */
 
-const char *ln_trial_method(const ln_known_layer *k, int index) {
+const char *ln_trial_method(ln_checking *c, int index) {
+  const ln_known_layer *k = c->known;
+  c->row = index <= k->n_kernels ? index : 0;
   if (index == 0) return "textbook";
   return index <= k->n_kernels ? k->kernels[index - 1].method : NULL;
 }
@@ -166,6 +168,8 @@ static bool make_instance(ln_trial *t, const char *method) {
   ln_watch_leave();
   if (status) t->instance = NULL;
   if (status || !method) return status == LN_OK;
+  const ln_checking *c = t->checking;
+  if (c->row > 0) t->instance->host.cpu &= c->known->kernels[c->row - 1].isa;
   return ln_instance_set_method(t->instance, method) == LN_OK;
 }
 
@@ -222,7 +226,7 @@ bool ln_trial_slice(ln_trial *t, int64_t items) {
 
 /* ---- drawing ---- */
 
-enum { TRIES = 24 };
+enum { TRIES = 48 };
 
 bool ln_trial_draw(ln_trial *t, ln_checking *c, ln_sample *s, int number,
                    const char *method) {
@@ -234,7 +238,6 @@ bool ln_trial_draw(ln_trial *t, ln_checking *c, ln_sample *s, int number,
       ln_trial_fill(t, seed);
       return true;
     }
-    if (strstr(ln_error(), "does not work here")) method = NULL;
   }
   return false;
 }

@@ -24,6 +24,7 @@ typedef struct ln_way {
   bool in_place;    /* y over x, dx over dy */
   bool withhold;    /* what is promised to be forgotten cannot be touched */
   bool evaluation;
+  bool cancelled;  /* by a parallel_for that does nothing */
   bool together;   /* slices on several threads */
   bool without_dw; /* gradients that nobody wants */
   bool without_dx;
@@ -84,7 +85,8 @@ double ln_numbers_largest(const ln_numbers *, int n); /* of n tensors */
  * what is left are roundings. */
 double ln_trial_gradient_floor(const ln_trial *, const ln_numbers *gradient);
 
-/* Names of methods: 0 textbook, then the rows; NULL behind the last. */
-const char *ln_trial_method(const ln_known_layer *, int index);
+/* The names of methods: 0 textbook, then the rows; NULL behind the last. The
+ * trials to come run on a CPU that has what this row needs, and no more. */
+const char *ln_trial_method(ln_checking *, int index);
 
 #endif
