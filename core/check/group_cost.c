@@ -95,7 +95,9 @@ static void check_products(ln_checking *c, ln_trial *t) {
     ln_remark(c, "cost.flops", "infer declares no flops");
   if (flops == 0 || has_zeros_around(t)) return;
   const double products = count_products(t);
-  const double low = exact ? 1.4 * products : 0.3 * (double)t->y[0].count;
+  const double low =
+      exact ? 1.4 * products
+            : 0.3 * fmin((double)t->x[0].count, (double)t->y[0].count);
   const bool tight =
       exact && (t->inference.window_dims || t->x[0].shape.rank == 2);
   const double high = (tight ? 5 : linear ? 60 : 300) * products;

@@ -115,7 +115,7 @@ static void compare(const question *q, const double *along, int64_t element) {
 }
 
 static void check_gradient(const question *q, ln_dice *d) {
-  enum { ELEMENTS = 8, DIRECTIONS = 2 };
+  enum { ELEMENTS = 6, DIRECTIONS = 2 };
   const int64_t count = q->numbers->count;
   double *along = calloc((size_t)count + 1, sizeof *along);
   for (int i = 0; count && i < ELEMENTS; i++) {
@@ -320,7 +320,7 @@ void ln_group_numbers(ln_checking *c) {
   const char *method;
   ln_set_num_threads(1);
   for (int m = 0; (method = ln_trial_method(c, m)); m++)
-    for (int i = 0; i < c->samples; i++) {
+    for (int i = 0; i < 3 * c->samples; i++) {
       if (!ln_trial_draw(&t, c, &s, i, method)) continue;
       const uint64_t seed = c->seed * 31u + (uint64_t)i;
       if (ln_trial_has_backward(&t)) {

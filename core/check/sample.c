@@ -34,6 +34,7 @@ typedef struct drawing {
   const ln_known_layer *known;
   ln_dice dice;
   double tame;
+  bool large;
   ln_sample *sample;
   int n_words; /* sizes that words of the line have got */
   char words[32][32];
@@ -165,7 +166,7 @@ static const ln_value *given_value(const ln_sample *s, const char *name) {
 
 static int64_t some_size(drawing *d, bool first) {
   if (first) return ln_dice_between(&d->dice, 1, 4);
-  if (ln_dice_between(&d->dice, 0, 9) == 0)
+  if (ln_dice_between(&d->dice, 0, d->large ? 1 : 9) == 0)
     return ln_dice_between(&d->dice, 12, 40); /* beyond blocks and vectors */
   const int64_t low = d->tame > 0.5 ? 4 : 1;
   return ln_dice_between(&d->dice, low, low + 6);
@@ -263,6 +264,7 @@ void ln_sample_draw(const ln_known_layer *k, uint64_t seed, double tame,
                 .tame = tame,
                 .sample = out,
                 .rest_rank = -1 };
+  d.large = ln_dice_between(&d.dice, 0, 6) == 0;
   draw_options(&d);
   draw_shapes(&d);
 }
