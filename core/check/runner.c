@@ -16,7 +16,10 @@
 #include "check/watch.h"
 #include "host/registry.h"
 
-enum { GROUP_SECONDS = 120 };
+/* Of a whole group; single calls have limits of their own. */
+static double seconds_of(int level) {
+  return level <= 3 ? 300 : 3600;
+}
 
 void ln_findings_add(ln_findings *all, const ln_finding *f) {
   for (int64_t i = 0; i < all->count; i++)
@@ -84,8 +87,9 @@ static double now(void) {
 }
 
 /* Reads findings until the child says that it is done, or is gone. */
-static bool read_findings(int pipe, const char *word, ln_findings *all) {
-  const double end = now() + GROUP_SECONDS;
+static bool read_findings(int pipe, const char *word, double seconds,
+                          ln_findings *all) {
+  const double end = now() + seconds;
   ln_finding f;
   struct pollfd wait = { .fd = pipe, .events = POLLIN };
   while (now() < end && poll(&wait, 1, 1000) >= 0) {
@@ -149,7 +153,8 @@ bool ln_run_start(const ln_group *g, const ln_checking *how, ln_run *r) {
 void ln_run_finish(ln_run *r, ln_findings *all) {
   ln_findings own = { 0 };
   const bool done =
-      r->pid > 0 && read_findings(r->pipe, r->checking->word, &own);
+      r->pid > 0 && read_findings(r->pipe, r->checking->word,
+                                  seconds_of(r->checking->level), &own);
   int status = 0;
   close(r->pipe);
   if (!done && r->pid > 0) kill(r->pid, SIGKILL);
