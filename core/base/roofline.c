@@ -1,29 +1,23 @@
 /* roofline.c - see roofline.h. */
 #include "base/roofline.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
+#include "base/memory.h"
 #include "base/roofline_isa.h"
 #include "base/threads.h"
 
 enum { TRIES = 7, ROUNDS = 4000000 };
 #define COPY_BYTES ((size_t)128 << 20)
 
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 /* The shortest time of a parallel run of one task a thread. */
 static double best_time(ln_task task, void *arg) {
   double best = 0;
   for (int i = 0; i < TRIES; i++) {
-    const double start = now();
+    const double start = ln_seconds();
     ln_parallel_all(ln_num_threads(), task, arg);
-    const double time = now() - start;
+    const double time = ln_seconds() - start;
     if (i == 0 || time < best) best = time;
   }
   return best;
@@ -75,19 +69,13 @@ static void copy(void *arg, int64_t index, int slot) {
 
 ln_status ln_copy_rate(double *bytes_per_second) {
   const size_t share = COPY_BYTES / (size_t)ln_num_threads();
-  copying c = { malloc(COPY_BYTES), malloc(COPY_BYTES), share };
-  ln_status status = LN_OK;
-  if (c.from && c.to) {
-    memset(c.from, 1, COPY_BYTES);
-    memset(c.to, 0, COPY_BYTES);
+  copying c = { ln_alloc_zero(COPY_BYTES), ln_alloc_zero(COPY_BYTES), share };
+  const bool has_room = c.from && c.to;
+  if (has_room) {
     const double bytes = 2.0 * (double)share * ln_num_threads();
     *bytes_per_second = bytes / best_time(copy, &c);
-  } else {
-    status = ln_set_error("out of memory: the copy that is measured needs %zu "
-                          "bytes twice",
-                          COPY_BYTES);
   }
-  free(c.from);
-  free(c.to);
-  return status;
+  ln_free(c.from);
+  ln_free(c.to);
+  return has_room ? LN_OK : LN_FAILED;
 }

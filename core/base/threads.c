@@ -13,13 +13,13 @@
  * at the gate again; who changes the gate looks at these afterwards. One of
  * the two sees the other, so nobody sleeps through a change. */
 #include "base/threads.h"
+#include "base/clock.h"
 #include "base/denormals.h"
 
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { OPEN = 1, ONE_INSIDE = 2, SPIN_NANOSECONDS = 60000 };
@@ -72,12 +72,6 @@ void ln_serially(void (*f)(void *arg), void *arg) {
 
 /* ---- spinning ------------------------------------------------------------ */
 
-static int64_t now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 static void pause_briefly(void) {
   for (int i = 0; i < 32; i++) {
 #if defined(__x86_64__)
@@ -91,8 +85,9 @@ static void pause_briefly(void) {
 /* Waits a moment for `ready`. */
 static bool spin_until(bool (*ready)(unsigned seen), unsigned seen) {
   if (!pool.spins) return ready(seen);
-  for (int64_t end = now() + SPIN_NANOSECONDS; !ready(seen); pause_briefly())
-    if (now() > end) return false;
+  for (int64_t end = ln_nanoseconds() + SPIN_NANOSECONDS; !ready(seen);
+       pause_briefly())
+    if (ln_nanoseconds() > end) return false;
   return true;
 }
 

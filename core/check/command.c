@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "check/build.h"
 #include "check/report.h"
 #include "check/runner.h"
@@ -133,7 +133,7 @@ static ln_status find_word(const char *word, target *t) {
 
 static ln_status find_target(const char *name, target *t) {
   *t = (target){ .name = name };
-  if (ends_with(name, ".c")) {
+  if (ln_is_source(name)) {
     t->source = name;
     return ln_build_plugin(name, "", t->path, sizeof t->path);
   }
@@ -145,12 +145,6 @@ static ln_status find_target(const char *name, target *t) {
 }
 
 /* ---- checking ---- */
-
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static bool is_wanted(const request *r, const ln_group *g) {
   return r->only ? !strcmp(r->only, g->name) : g->level <= r->level;
@@ -200,7 +194,7 @@ static bool wants_sanitizer(const request *r, const target *t) {
 
 static void check(const request *r, const target *t, ln_checked *out) {
   static char words[MOST_LAYERS][64];
-  const double start = now();
+  const double start = ln_seconds();
   snprintf(out->target, sizeof out->target, "%s", t->name);
   out->seed = r->seed;
   out->level = r->level;
@@ -216,7 +210,7 @@ static void check(const request *r, const target *t, ln_checked *out) {
       run_groups(r, t, words[i], &out->found);
   if (opens && wants_sanitizer(r, t))
     ln_check_sanitized(t->source, r->seed, &out->found);
-  out->seconds = now() - start;
+  out->seconds = ln_seconds() - start;
 }
 
 static int report(const request *r, const ln_checked *all, int n) {
@@ -258,9 +252,10 @@ static int list(void) {
   return EXIT_SUCCESS;
 }
 
-int ln_check_command(int argc, char **argv) {
+int ln_check_command(int argc, char **argv, ln_compiler compile, void *arg) {
   request r;
   int n_targets;
+  ln_build_with(compile, arg);
   const int wrong = read_request(argc, argv, &r, &n_targets);
   if (wrong) return wrong;
   if (r.help) return fputs(usage, stdout) < 0;

@@ -52,7 +52,7 @@ static void check_cancel(ln_checking *c, ln_sample *s, const char *method) {
   const ln_way way = { 0 };
   const ln_way cut = { .cancelled = true };
   ln_trial_forward(&t, &way);
-  t.instance->host.parallel_for = cut_short;
+  t.instance->host->parallel_for = cut_short;
   was_cut = false;
   if (ln_trial_forward(&t, &cut) && was_cut)
     ln_report(c, "behaviour.cancel",

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/threads.h"
-#include "check/guard.h"
+#include "check/pieces.h"
 #include "check/trial.h"
 #include "check/watch.h"
 
@@ -170,7 +170,7 @@ static void check_window(ln_checking *c, ln_trial *t, uint64_t seed) {
 void ln_group_cost(ln_checking *c) {
   ln_sample s;
   ln_trial t;
-  ln_guard_relax(true);
+  ln_pieces_relax(true);
   ln_set_num_threads(1);
   for (int i = 0; i < 3 * c->samples; i++) {
     if (!ln_trial_draw(&t, c, &s, i, "textbook")) continue;

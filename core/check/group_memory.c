@@ -187,7 +187,7 @@ static int allocations_left;
 
 static void *refusing_alloc(const ln_host *host, size_t bytes) {
   if (allocations_left-- <= 0) return NULL;
-  return ((ln_instance *)host->private_)->host.alloc(host, bytes);
+  return ((ln_instance *)host->private_)->host->alloc(host, bytes);
 }
 
 /* A second create, on a copy of the struct, with a host that has no memory
@@ -196,7 +196,7 @@ static void refuse_memory(ln_checking *c, ln_trial *t) {
   const ln_layer *l = &c->known->layer;
   if (!l->create) return;
   for (int n = 0; n < 4; n++) {
-    ln_host host = t->instance->host;
+    ln_host host = *t->instance->host;
     host.alloc = refusing_alloc;
     allocations_left = n;
     void *self = calloc(1, l->self_size + 1);

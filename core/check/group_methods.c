@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/threads.h"
-#include "check/guard.h"
+#include "check/pieces.h"
 #include "check/trial.h"
 
 /* Methods may add up in another order. */
@@ -91,7 +91,7 @@ static void check_sample(ln_checking *c, const ln_sample *s, ln_trial *own,
 void ln_group_methods(ln_checking *c) {
   ln_sample s;
   ln_trial t;
-  ln_guard_relax(true);
+  ln_pieces_relax(true);
   const char *method;
   ln_set_num_threads(1);
   for (int m = 1; (method = ln_trial_method(c, m)); m++)

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/threads.h"
-#include "check/guard.h"
+#include "check/pieces.h"
 #include "check/trial.h"
 
 typedef struct slope {
@@ -316,7 +316,7 @@ static void check_nan(ln_checking *c, ln_trial *t, uint64_t seed) {
 void ln_group_numbers(ln_checking *c) {
   ln_sample s;
   ln_trial t;
-  ln_guard_relax(true);
+  ln_pieces_relax(true);
   const char *method;
   ln_set_num_threads(1);
   for (int m = 0; (method = ln_trial_method(c, m)); m++)

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/threads.h"
-#include "check/guard.h"
+#include "check/pieces.h"
 #include "check/trial.h"
 
 static bool has(const ln_checking *c, uint32_t trait) {
@@ -151,7 +151,7 @@ static void check_meaning(ln_checking *c, ln_trial *t) {
 void ln_group_promises(ln_checking *c) {
   ln_sample s;
   ln_trial t;
-  ln_guard_relax(true);
+  ln_pieces_relax(true);
   bool drew = false;
   int ran = 0;
   ln_set_num_threads(1);

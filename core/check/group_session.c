@@ -2,11 +2,9 @@
  * hosts, new copies of a file. */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/threads.h"
-#include "check/guard.h"
-#include "check/shared_object.h"
+#include "check/pieces.h"
 #include "check/trial.h"
 #include "check/watch.h"
 
@@ -65,14 +63,14 @@ static void check_restored(ln_checking *c, const ln_sample *s, ln_trial *t,
 /* create with a table that ends at a guard, where a newer service would be. */
 static void check_small_host(ln_checking *c, ln_trial *t) {
   const ln_layer *l = &c->known->layer;
-  ln_host small = t->instance->host;
+  ln_host small = *t->instance->host;
   if (!l->create) return;
   small.struct_size = (uint32_t)TABLE_1_0;
   small.abi_minor = 0;
-  ln_piece *piece = ln_guard_take("the table of services", (int64_t)TABLE_1_0,
+  ln_piece *piece = ln_piece_take("the table of services", (int64_t)TABLE_1_0,
                                   true, false, 0);
   memcpy(piece->data, &small, TABLE_1_0);
-  ln_guard_set(piece, LN_PIECE_SEALED);
+  ln_piece_set(piece, LN_PIECE_SEALED);
   void *self = calloc(1, l->self_size + 1);
   ln_kept_texts texts = { 0 };
   if (!ln_options_parse(c->known->options, c->known->n_options, l->name, NULL,
@@ -89,12 +87,12 @@ static void check_small_host(ln_checking *c, ln_trial *t) {
 
 /* The passes see the small table, too. */
 static ln_host *small_table(const ln_trial *t) {
-  ln_piece *piece = ln_guard_take("the table of services", (int64_t)TABLE_1_0,
+  ln_piece *piece = ln_piece_take("the table of services", (int64_t)TABLE_1_0,
                                   true, false, 0);
-  ln_host small = t->instance->host;
+  ln_host small = *t->instance->host;
   small.struct_size = (uint32_t)TABLE_1_0;
   memcpy(piece->data, &small, TABLE_1_0);
-  ln_guard_set(piece, LN_PIECE_SEALED);
+  ln_piece_set(piece, LN_PIECE_SEALED);
   return (ln_host *)(void *)piece->data;
 }
 
@@ -116,18 +114,15 @@ static const ln_known_layer *layer_of(const ln_library *lib, const char *word) {
 /* While an instance has a forward behind it, the file is loaded anew, and an
  * instance of the copy runs; then the first one goes on. */
 static void check_reload(ln_checking *c, const ln_sample *s, ln_trial *t) {
-  char copy[] = "/tmp/lunet-check-XXXXXX.so";
   const ln_way way = { 0 };
   ln_library *lib = NULL;
   if (!pass(t)) return;
   ln_numbers y = ln_numbers_copy(&t->y[0]), dx = ln_numbers_copy(&t->dx[0]);
-  const bool copied =
-      ln_trial_forward(t, &way) && ln_shared_object_copy(c->path, copy);
+  const bool ran = ln_trial_forward(t, &way);
   ln_watch_enter("loading a copy");
-  if (copied && ln_library_open(copy, &lib))
+  if (ran && ln_library_open_copy(c->path, c->path, &lib))
     ln_report(c, "session.reload", "a copy is refused: %s", ln_error());
   ln_watch_leave();
-  if (copied) unlink(copy);
   const ln_known_layer *known = lib ? layer_of(lib, c->word) : NULL;
   ln_trial other;
   if (known && ln_trial_open(&other, c, s, "textbook")) {
@@ -148,7 +143,7 @@ static void check_reload(ln_checking *c, const ln_sample *s, ln_trial *t) {
 void ln_group_session(ln_checking *c) {
   ln_sample s;
   ln_trial t;
-  ln_guard_relax(true);
+  ln_pieces_relax(true);
   ln_set_num_threads(1);
   const char *method;
   for (int m = 0; (method = ln_trial_method(c, m)); m++)

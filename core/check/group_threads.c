@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/threads.h"
-#include "check/guard.h"
+#include "check/pieces.h"
 #include "check/static_memory.h"
 #include "check/trial.h"
 #include "host/running.h"
@@ -100,7 +100,7 @@ static ln_status backwards(const ln_call *call, int64_t n, int64_t grain,
 }
 
 static void check_order(ln_checking *c, ln_trial *t, const results *first) {
-  ln_host *host = &t->instance->host;
+  ln_host *host = t->instance->host;
   ln_status (*before)(const ln_call *, int64_t, int64_t, ln_body, void *) =
       host->parallel_for;
   host->parallel_for = backwards;
@@ -162,7 +162,7 @@ static void check_instances(ln_checking *c, ln_trial *t, const results *first,
 void ln_group_threads(ln_checking *c) {
   ln_sample s;
   ln_trial t;
-  ln_guard_relax(true);
+  ln_pieces_relax(true);
   const char *method;
   for (int m = 0; (method = ln_trial_method(c, m)); m++)
     for (int i = 0; i < c->samples; i++) {

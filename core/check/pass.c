@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "base/threads.h"
-#include "check/guard.h"
+#include "check/pieces.h"
 #include "check/trial.h"
 #include "check/watch.h"
+#include "host/activity.h"
 #include "host/running.h"
 #include "tensor/tensor.h"
 
@@ -16,6 +17,7 @@ enum { MOST_PIECES = 7 * LN_MOST_TENSORS + 8 };
 /* One call: its tensors, their memory, and where results go afterwards. */
 typedef struct frame {
   ln_running running;
+  ln_activity activity;
   ln_tensor tensors[MOST_PIECES];
   const ln_tensor *pointers[MOST_PIECES];
   ln_piece *pieces[MOST_PIECES];
@@ -42,12 +44,12 @@ typedef struct pass {
 static ln_piece *add_piece(frame *f, const pass *p, const char *name,
                            int64_t bytes, bool floats, const void *from,
                            void *home) {
-  ln_piece *piece = ln_guard_take(name, bytes, floats, p->way->left,
+  ln_piece *piece = ln_piece_take(name, bytes, floats, p->way->left,
                                   floats ? p->way->fill : p->way->garbage);
   if (from && bytes) memcpy(piece->data, from, (size_t)bytes);
   f->pieces[f->n_pieces] = piece;
   f->home[f->n_pieces++] = home;
-  if (from && !home) ln_guard_set(piece, LN_PIECE_SEALED);
+  if (from && !home) ln_piece_set(piece, LN_PIECE_SEALED);
   return piece;
 }
 
@@ -118,7 +120,7 @@ static void add_over(frame *f, const pass *p, int below, const ln_numbers *n,
                      int s) {
   stretch part = part_of(p, n, s);
   ln_piece *piece = f->pieces[below];
-  ln_guard_set(piece, LN_PIECE_OPEN);
+  ln_piece_set(piece, LN_PIECE_OPEN);
   f->home[below] = part.at;
   add_tensor(f, &part.shape, (float *)(void *)piece->data);
 }
@@ -133,7 +135,7 @@ static void add_inputs(frame *f, const pass *p, int s) {
   for (int k = 0; k < t->n_x; k++) {
     ln_piece *piece =
         add_numbers(f, p, numbered(name, "x", k, t->n_x), &t->x[k], s, READ);
-    if (forgotten && piece) ln_guard_set(piece, LN_PIECE_WITHHELD);
+    if (forgotten && piece) ln_piece_set(piece, LN_PIECE_WITHHELD);
   }
 }
 
@@ -152,7 +154,7 @@ static void add_outputs(frame *f, const pass *p, int s) {
     }
     ln_piece *piece =
         add_numbers(f, p, numbered(name, "y", k, t->n_y), &t->y[k], s, how);
-    if (forgotten && piece) ln_guard_set(piece, LN_PIECE_WITHHELD);
+    if (forgotten && piece) ln_piece_set(piece, LN_PIECE_WITHHELD);
   }
 }
 
@@ -274,7 +276,7 @@ static void add_parts(frame *f, const pass *p, int s) {
 
 static frame *new_frame(pass *p, int s) {
   p->calls[s] =
-      ln_guard_take("the call", (int64_t)sizeof(frame), false, false, 0);
+      ln_piece_take("the call", (int64_t)sizeof(frame), false, false, 0);
   p->frames[s] = (frame *)(void *)p->calls[s]->data;
   return p->frames[s];
 }
@@ -282,12 +284,16 @@ static frame *new_frame(pass *p, int s) {
 static void lay_out(frame *f, const pass *p, int s) {
   ln_trial *t = p->trial;
   f->n_tensors = f->n_pieces = 0;
-  f->running =
-      (ln_running){ .instance = t->instance, .inference = &t->inference };
+  f->activity = (ln_activity){ .instance = t->instance,
+                               .label = t->checking->word,
+                               .pass = p->name };
+  f->running = (ln_running){ .instance = t->instance,
+                             .inference = &t->inference,
+                             .activity = &f->activity };
   f->running.call = (ln_call){
     .struct_size = sizeof(ln_call),
     .training = !p->way->evaluation,
-    .host = p->way->host ? p->way->host : &t->instance->host,
+    .host = p->way->host ? p->way->host : t->instance->host,
     .step = t->step,
     .first_item = p->whole ? 0 : s * t->items,
     .batch_items = t->x[0].shape.rank ? t->x[0].shape.dim[0] : 1,
@@ -314,7 +320,9 @@ static void run_one(void *arg, int64_t index, int slot) {
   (void)slot;
   const pass *p = arg;
   frame *f = p->frames[index];
+  ln_activity_begin(&f->activity);
   f->status = p->function(p->trial->instance->self, &f->running.call);
+  ln_activity_end(&f->activity);
 }
 
 static void run_in_turn(void *arg) {
@@ -334,7 +342,7 @@ static void keep_weights(const frame *f, const pass *p) {
 
 static void look_around(const ln_piece *piece, const pass *p) {
   int64_t offset;
-  if (ln_guard_intact(piece, &offset)) return;
+  if (ln_piece_is_intact(piece, &offset)) return;
   const int64_t unit = piece->floats ? 4 : 1;
   const bool before = offset < 0;
   const int64_t far =
@@ -357,8 +365,8 @@ static void take_results(pass *p, int s) {
     }
   if (p->weights && s > 0) keep_weights(f, p);
   for (int k = 0; k < f->n_pieces; k++)
-    ln_guard_set(f->pieces[k], LN_PIECE_RETIRED);
-  ln_guard_set(p->calls[s], LN_PIECE_RETIRED);
+    ln_piece_set(f->pieces[k], LN_PIECE_RETIRED);
+  ln_piece_set(p->calls[s], LN_PIECE_RETIRED);
 }
 
 static bool succeeded(const pass *p) {

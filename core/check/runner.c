@@ -8,9 +8,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "check/shared_object.h"
 #include "check/watch.h"
@@ -80,19 +80,13 @@ static void run_child(const ln_group *g, ln_checking *c) {
 
 /* ---- in the parent ---- */
 
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* Reads findings until the child says that it is done, or is gone. */
 static bool read_findings(int pipe, const char *word, double seconds,
                           ln_findings *all) {
-  const double end = now() + seconds;
+  const double end = ln_seconds() + seconds;
   ln_finding f;
   struct pollfd wait = { .fd = pipe, .events = POLLIN };
-  while (now() < end && poll(&wait, 1, 1000) >= 0) {
+  while (ln_seconds() < end && poll(&wait, 1, 1000) >= 0) {
     if (!wait.revents) continue;
     if (read(pipe, &f, sizeof f) != (ssize_t)sizeof f) return false;
     if (f.severity == 0) return true;

@@ -5,7 +5,6 @@
 #include <link.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 bool ln_is_usual_library(const char *library) {
   static const char *const usual[] = {
@@ -87,15 +86,4 @@ bool ln_shared_object_read(const char *path, ln_shared_object *o) {
   }
   free(bytes);
   return i.header != NULL;
-}
-
-bool ln_shared_object_copy(const char *path, char *copy) {
-  uint8_t *bytes;
-  size_t size;
-  if (ln_file_read(path, &bytes, &size)) return false;
-  const int file = mkstemps(copy, (int)strlen(".so"));
-  const bool good = file >= 0 && write(file, bytes, size) == (ssize_t)size;
-  if (file >= 0) close(file);
-  free(bytes);
-  return good;
 }

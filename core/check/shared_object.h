@@ -13,8 +13,6 @@ typedef struct ln_shared_object {
 
 /* Calls back for each name, and sets the rest. false: not readable. */
 bool ln_shared_object_read(const char *path, ln_shared_object *);
-/* Copies the file to a new name by the pattern in `copy`, as mkstemps. */
-bool ln_shared_object_copy(const char *path, char *copy);
 /* Does the library come with every C and C++ compiler? */
 bool ln_is_usual_library(const char *library);
 

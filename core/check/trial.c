@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "check/guard.h"
+#include "check/pieces.h"
 #include "check/watch.h"
 #include "tensor/tensor.h"
 
@@ -94,14 +94,14 @@ static void report_slips(ln_checking *c) {
 
 static bool fits(const ln_shape *s) {
   int64_t count;
-  return !ln_shape_count(s, &count) && ln_guard_fits(count * 4);
+  return !ln_shape_count(s, &count) && ln_piece_fits(count * 4);
 }
 
 static bool all_fit(const ln_trial *t) {
   const ln_inference *r = &t->inference;
-  bool good = ln_guard_fits(r->saved) && ln_guard_fits(r->workspace) &&
-              ln_guard_fits(8 * r->scratch) && ln_guard_fits(8 * r->partial) &&
-              ln_guard_fits(r->shared) && r->n_y <= LN_MOST_TENSORS &&
+  bool good = ln_piece_fits(r->saved) && ln_piece_fits(r->workspace) &&
+              ln_piece_fits(8 * r->scratch) && ln_piece_fits(8 * r->partial) &&
+              ln_piece_fits(r->shared) && r->n_y <= LN_MOST_TENSORS &&
               t->instance->n_weights <= LN_MOST_TENSORS &&
               t->instance->n_states <= LN_MOST_TENSORS;
   for (int i = 0; i < t->n_x; i++) good = good && fits(&t->sample->x[i]);
@@ -169,7 +169,7 @@ static bool make_instance(ln_trial *t, const char *method) {
   if (status) t->instance = NULL;
   if (status || !method) return status == LN_OK;
   const ln_checking *c = t->checking;
-  if (c->row > 0) t->instance->host.cpu &= c->known->kernels[c->row - 1].isa;
+  if (c->row > 0) t->instance->host->cpu &= c->known->kernels[c->row - 1].isa;
   return ln_instance_set_method(t->instance, method) == LN_OK;
 }
 

@@ -13,7 +13,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "check/guard.h"
+#include "check/pieces.h"
 
 static ln_checking *checking;
 
@@ -97,7 +97,7 @@ static void report_piece(const ln_piece *p, const char *at, bool write) {
 /* ---- the handlers ---- */
 
 static void on_fault(int number, siginfo_t *info, void *context) {
-  const ln_piece *p = ln_guard_find(info->si_addr);
+  const ln_piece *p = ln_piece_at(info->si_addr);
   const char *call = checking->call[0] ? checking->call : "between two calls";
   if (number == SIGSEGV && info->si_code == SI_KERNEL)
     ln_report(checking, "memory.aligned",

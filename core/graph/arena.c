@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "base/guard.h"
 #include "base/memory.h"
 
 /* Larger first; equal ones in their own order, so packing is reproducible. */
@@ -66,4 +67,33 @@ ln_status ln_arena_pack(ln_buffer *buffers, int64_t n, bool local,
   ln_free(order);
   ln_free(placed);
   return LN_OK;
+}
+
+/* ---- guarded ---- */
+
+static int64_t guarded_bytes(const ln_buffer *b) {
+  return b->any_float ? b->bytes : ln_padded_bytes(b->bytes);
+}
+
+void ln_arena_spread(ln_buffer *buffers, int64_t n, bool local,
+                     int64_t *total) {
+  int64_t at = ln_page_bytes();
+  for (int64_t i = 0; i < n; i++) {
+    ln_buffer *b = &buffers[i];
+    if (b->local != local || b->bytes <= 0) continue;
+    at += ln_whole_pages(guarded_bytes(b));
+    b->offset = at - guarded_bytes(b);
+    at += ln_page_bytes();
+  }
+  *total = at;
+}
+
+void ln_arena_close(char *arena, const ln_buffer *buffers, int64_t n,
+                    bool local) {
+  ln_pages_allow(arena, ln_page_bytes(), LN_PAGES_NOTHING);
+  for (int64_t i = 0; i < n; i++) {
+    const ln_buffer *b = &buffers[i];
+    if (b->local == local && b->bytes > 0)
+      ln_pages_allow(arena + b->offset + guarded_bytes(b), ln_page_bytes(), LN_PAGES_NOTHING);
+  }
 }

@@ -2,6 +2,7 @@
  * in the arenas, then the memory itself. */
 #include <string.h>
 
+#include "base/guard.h"
 #include "base/memory.h"
 #include "graph/net.h"
 
@@ -11,6 +12,7 @@ typedef struct draft {
   int64_t first, last;
   bool shared;   /* must be seen by the whole batch */
   bool per_slot; /* must be one for each slot */
+  bool tensor;   /* a layer's x, y, ...: may begin at any float */
 } draft;
 
 typedef struct layout {
@@ -67,8 +69,8 @@ static void place_activation(layout *l, int64_t v) {
     const ln_plan_step *s = step_of(l->plan, node);
     int64_t slice = value->item * s->items * (int64_t)sizeof(float);
     int64_t t = ln_forward_time(node);
-    l->y_draft[v] = new_draft(
-        l, (draft){ bytes_of(value), slice, t, t, value->is_tapped, false });
+    l->y_draft[v] = new_draft(l, (draft){ bytes_of(value), slice, t, t,
+                                          value->is_tapped, false, true });
     value->y = (ln_place){ l->y_draft[v] < 0 ? LN_NOWHERE : LN_IN_ARENA,
                            l->y_draft[v], false };
     if (value->is_tapped) live_at(l, l->y_draft[v], l->plan->n_nodes);
@@ -127,8 +129,8 @@ static void place_gradient(layout *l, int64_t v) {
     int64_t t = ln_backward_time(p, node);
     bool shared = value->is_tapped || value->starts_filled ||
                   has_own_weights_pass(l, node);
-    l->dy_draft[v] =
-        new_draft(l, (draft){ bytes_of(value), slice, t, t, shared, false });
+    l->dy_draft[v] = new_draft(
+        l, (draft){ bytes_of(value), slice, t, t, shared, false, true });
     value->dy = (ln_place){ l->dy_draft[v] < 0 ? LN_NOWHERE : LN_IN_ARENA,
                             l->dy_draft[v], false };
     if (value->starts_filled) live_at(l, l->dy_draft[v], p->n_nodes);
@@ -167,7 +169,7 @@ static draft node_draft(const layout *l, int64_t i, int64_t bytes,
                         int64_t first, int64_t last) {
   const ln_plan_step *s = step_of(l->plan, i);
   int64_t whole = s->slices * ln_padded_bytes(bytes);
-  return (draft){ bytes ? whole : 0, bytes, first, last, false, false };
+  return (draft){ bytes ? whole : 0, bytes, first, last, false, false, false };
 }
 
 static void place_memory(layout *l, int64_t i) {
@@ -197,7 +199,7 @@ static void place_parts(layout *l, int64_t i) {
   int64_t last = n->backward ? backward : forward;
   bool in_parts = ln_inference_in_parts(&n->inference);
   n->shared = new_draft(l, (draft){ in_parts ? n->inference.shared : 0, 0,
-                                    forward - 1, last, true, false });
+                                    forward - 1, last, true, false, false });
   for (int pass = 0; pass < 2; pass++) {
     int64_t t = pass ? backward : forward;
     bool used = n->in_parts && (!pass || n->backward);
@@ -215,7 +217,7 @@ static void place_extra(layout *l, int64_t i) {
   for (int64_t k = 0; k < node->n_inputs; k++) {
     const ln_plan_value *x = &l->plan->values[node->inputs[k]];
     int64_t slice = x->item * s->items * (int64_t)sizeof(float);
-    draft d = { bytes_of(x), slice, t, t, false, false };
+    draft d = { bytes_of(x), slice, t, t, false, false, true };
     bool more = n->dx[k] == LN_GIVES_MORE ||
                 (n->dx[k] == LN_GIVES_FIRST && x->starts_filled);
     n->dx_extra[k] = more && !n->in_place ? new_draft(l, d) : -1;
@@ -232,7 +234,8 @@ static ln_status place_weight_gradients(layout *l, int64_t i) {
   if (!n->dw) return LN_FAILED;
   for (int64_t k = 0; k < instance->n_weights; k++) {
     int64_t bytes = 4 * ln_instance_weight(instance, k)->value->count;
-    draft d = { slices * ln_padded_bytes(bytes), 0, t, t, true, false };
+    int64_t all = slices == 1 ? bytes : slices * ln_padded_bytes(bytes);
+    draft d = { all, 0, t, t, true, false, slices == 1 };
     if (n->in_parts) d.first--; /* the reduce comes before its step */
     n->dw[k] = n->backward && n->wants_weights ? new_draft(l, d) : -1;
   }
@@ -286,9 +289,15 @@ static ln_status make_buffers(layout *l) {
     ln_buffer *b = &p->buffers[i];
     b->local = d->per_slot || (!d->shared && within_a_step(p, d));
     b->bytes = b->local ? d->slice_bytes : d->whole_bytes;
+    b->any_float = d->tensor;
     b->first = d->first;
     b->last = d->last;
     if (!b->local) widen(p, &b->first, &b->last);
+  }
+  if (p->guarded) {
+    ln_arena_spread(p->buffers, p->n_buffers, false, &p->arena_bytes);
+    ln_arena_spread(p->buffers, p->n_buffers, true, &p->local_bytes);
+    return LN_OK;
   }
   if (ln_arena_pack(p->buffers, p->n_buffers, false, &p->arena_bytes) ||
       ln_arena_pack(p->buffers, p->n_buffers, true, &p->local_bytes))
@@ -312,16 +321,42 @@ static int64_t frame_room(const ln_net *net) {
   return most;
 }
 
-static ln_status allocate(ln_plan *p, const ln_net *net) {
-  p->frame_room = frame_room(net);
+static ln_status allocate_guarded(ln_plan *p) {
+  p->arena = ln_pages_new(p->arena_bytes);
+  p->local = ln_pages_new(p->local_bytes * p->slots);
+  if (!p->arena || !p->local) return LN_FAILED;
+  ln_arena_close(p->arena, p->buffers, p->n_buffers, false);
+  for (int slot = 0; slot < p->slots; slot++)
+    ln_arena_close(p->local + slot * p->local_bytes, p->buffers, p->n_buffers,
+                   true);
+  return LN_OK;
+}
+
+static ln_status allocate_memory(ln_plan *p) {
+  if (p->guarded) return allocate_guarded(p);
   p->arena = ln_alloc((size_t)p->arena_bytes);
   p->local = ln_alloc((size_t)p->local_bytes * (size_t)p->slots);
+  return p->arena && p->local ? LN_OK : LN_FAILED;
+}
+
+void ln_plan_free_memory(ln_plan *p) {
+  if (p->guarded) {
+    ln_pages_free(p->arena, p->arena_bytes);
+    ln_pages_free(p->local, p->local_bytes * p->slots);
+  } else {
+    ln_free(p->arena);
+    ln_free(p->local);
+  }
+}
+
+static ln_status allocate(ln_plan *p, const ln_net *net) {
+  p->frame_room = frame_room(net);
+  if (allocate_memory(p)) return LN_FAILED;
   p->frames = ln_alloc_zero((size_t)p->slots * sizeof *p->frames);
   p->statuses = ln_alloc_zero((size_t)p->max_slices * sizeof *p->statuses);
   p->failed_nodes =
       ln_alloc_zero((size_t)p->max_slices * sizeof *p->failed_nodes);
-  if (!p->arena || !p->local || !p->frames || !p->statuses || !p->failed_nodes)
-    return LN_FAILED;
+  if (!p->frames || !p->statuses || !p->failed_nodes) return LN_FAILED;
   size_t room = (size_t)p->frame_room;
   for (int i = 0; i < p->slots; i++) {
     ln_frame *f = &p->frames[i];

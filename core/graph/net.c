@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/guard.h"
 #include "base/memory.h"
 #include "base/threads.h"
 #include "host/registry.h"
@@ -285,13 +286,19 @@ ln_status ln_net_node_info(const ln_net *net, int64_t node, ln_node_info *out) {
 
 /* ---- plans ---- */
 
+void ln_set_guard(bool on) {
+  ln_guard(on);
+  ln_host_bump_generation();
+}
+
 ln_status ln_net_plan(ln_net *net, const ln_shape *x, bool training,
                       ln_plan **out) {
   ln_plan **plan = training ? &net->training : &net->predicting;
   if (!*plan || !ln_plan_fits(*plan, net, x)) {
     ln_plan_free(*plan);
     *plan = NULL;
-    if (ln_plan_new(net, x, training, false, plan)) return LN_FAILED;
+    bool careful = ln_checks_numerics() || ln_is_guarded();
+    if (ln_plan_new(net, x, training, careful, plan)) return LN_FAILED;
     net->has_notices = true;
   }
   *out = *plan;

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "base/threads.h"
+#include "host/activity.h"
 #include "tensor/tensor.h"
 
 #define GRAIN 16384 /* floats added by one task */
@@ -261,22 +262,47 @@ static bool trains(const ln_pass_run *run, int64_t node) {
   return !run->predict && run->net->nodes[node].instance->training;
 }
 
+static const char *const pass_names[] = {
+  [LN_FORWARD] = "forward",
+  [LN_FORWARD_PARTIAL] = "forward_partial",
+  [LN_FORWARD_REDUCE] = "forward_reduce",
+  [LN_BACKWARD] = "backward",
+  [LN_BACKWARD_PARTIAL] = "backward_partial",
+  [LN_BACKWARD_REDUCE] = "backward_reduce",
+  [LN_BACKWARD_WEIGHTS] = "backward_weights",
+};
+
+/* Runs the function while others can see which it is, see activity.h. */
+static ln_status run_announced(ln_running *r, const char *label,
+                               ln_pass_kind kind, ln_pass function) {
+  ln_activity activity = { .instance = r->instance,
+                           .label = label,
+                           .pass = pass_names[kind],
+                           .call = &r->call };
+  r->activity = &activity;
+  ln_activity_begin(&activity);
+  ln_status status = function(r->instance->self, &r->call);
+  ln_activity_end(&activity);
+  return status;
+}
+
 static ln_status call_layer(const ln_pass_run *run, int64_t node,
                             ln_pass_kind kind, const slice *s) {
-  ln_instance *i = run->net->nodes[node].instance;
+  const ln_node *nd = &run->net->nodes[node];
+  ln_instance *i = nd->instance;
   framing f = { run, kind, s, &run->plan->frames[s->slot], 0 };
   ln_running r = { .instance = i,
                    .inference = &run->plan->nodes[node].inference };
   r.call = (ln_call){ .struct_size = sizeof(ln_call),
                       .training = trains(run, node),
-                      .host = &i->host,
+                      .host = i->host,
                       .step = run->predict ? i->step : run->net->steps[node],
                       .first_item = s->first,
                       .batch_items = run->plan->items,
                       .activation = run->plan->nodes[node].activation };
   fill_tensors(&r, &f, node);
   fill_memory(&r, &f, node);
-  return function_of(run, node, kind)(i->self, &r.call);
+  return run_announced(&r, nd->label, kind, function_of(run, node, kind));
 }
 
 /* ---- gradients that meet ---- */

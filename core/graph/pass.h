@@ -35,6 +35,13 @@ ln_status ln_run_backward(ln_pass_run *,
                           ln_status (*look)(void *arg, int64_t node),
                           void *arg);
 
+/* Are the results of a node all finite: in forward its outputs, in backward the
+ * gradients of its inputs and weights? For a careful plan. */
+bool ln_gives_finite(const ln_pass_run *, int64_t node, bool gradient);
+/* LN_FAILED, with all that the node has taken in and given. */
+ln_status ln_refuse_nonfinite(const ln_pass_run *, int64_t node,
+                              bool gradient);
+
 /* The first float of a value (or its gradient) for a slice that begins at
  * item `first` on thread slot `slot`. */
 float *ln_run_address(const ln_pass_run *, int64_t value, bool gradient,

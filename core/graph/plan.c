@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/guard.h"
 #include "base/memory.h"
 #include "base/threads.h"
 #include "graph/net.h"
@@ -263,6 +264,7 @@ ln_status ln_plan_new(ln_net *net, const ln_shape *x, bool training,
   if (!p) return LN_FAILED;
   p->training = training;
   p->careful = careful;
+  p->guarded = ln_is_guarded();
   if (decide(p, net, x)) {
     ln_plan_free(p);
     return LN_FAILED;
@@ -305,7 +307,6 @@ void ln_plan_free(ln_plan *p) {
   ln_free(p->buffers);
   ln_free(p->reads_x);
   ln_free(p->reads_y);
-  ln_free(p->arena);
-  ln_free(p->local);
+  ln_plan_free_memory(p);
   ln_free(p);
 }

@@ -90,6 +90,7 @@ typedef struct ln_frame {
 typedef struct ln_plan {
   bool training; /* forward with backward; else predict */
   bool careful;  /* every node a step of its own, looked at afterwards */
+  bool guarded;  /* buffers between closed pages, see guard.h */
   uint64_t generation, taps_changed;
   bool wants_inputs;
   int slots;
@@ -132,6 +133,7 @@ void ln_plan_share_memory(ln_plan *, const struct ln_net *);
 void ln_plan_make_steps(ln_plan *, const struct ln_net *, int64_t items);
 /* Gives every number its place (layout.c). */
 ln_status ln_plan_lay_out(ln_plan *, const struct ln_net *);
+void ln_plan_free_memory(ln_plan *);
 
 /* Inference of all nodes; shapes[v] of each value. items: see
  * ln_instance_infer. Frees what it made on failure. */

@@ -1,6 +1,5 @@
 /* run.c - forward, predict and backward as the outside sees them: checks, new
  * tensors for what leaves the net, and what is kept for backward. */
-#include <math.h>
 #include <string.h>
 
 #include "base/denormals.h"
@@ -71,6 +70,22 @@ static ln_status copy_tapped(const ln_pass_run *run) {
   return LN_OK;
 }
 
+/* ---- each result looked at, where that is asked for ---- */
+
+static ln_status look_forward(void *arg, int64_t node) {
+  const ln_pass_run *run = arg;
+  return ln_gives_finite(run, node, false)
+             ? LN_OK
+             : ln_refuse_nonfinite(run, node, false);
+}
+
+static ln_status look_backward(void *arg, int64_t node) {
+  const ln_pass_run *run = arg;
+  return ln_gives_finite(run, node, true)
+             ? LN_OK
+             : ln_refuse_nonfinite(run, node, true);
+}
+
 /* ---- forward and predict ---- */
 
 static void keep(ln_lists *lists, ln_tensor *const *tensors, int64_t n) {
@@ -89,7 +104,8 @@ static ln_status pass_upwards(ln_net *net, bool predict, ln_tensor **y) {
     .net = net, .plan = plan, .predict = predict, .x = net->x.value, .y = y
   };
   uint64_t setting = ln_flush_denormals();
-  ln_status s = ln_run_forward(&run, NULL, NULL);
+  ln_status s =
+      ln_run_forward(&run, ln_checks_numerics() ? look_forward : NULL, &run);
   ln_restore_denormals(setting);
   if (!s) s = copy_tapped(&run);
   if (s) {
@@ -219,7 +235,8 @@ static ln_status pass_downwards(ln_net *net) {
                       .dx = net->x.gradient };
   uint64_t setting = ln_flush_denormals();
   net->busy = true;
-  ln_status s = ln_run_backward(&run, NULL, NULL);
+  ln_status s =
+      ln_run_backward(&run, ln_checks_numerics() ? look_backward : NULL, &run);
   net->busy = false;
   ln_restore_denormals(setting);
   return s;
@@ -258,40 +275,10 @@ typedef struct looking {
   int64_t node; /* -1: none yet */
 } looking;
 
-static bool all_finite(const float *v, int64_t n) {
-  for (int64_t i = 0; i < n; i++)
-    if (!isfinite(v[i])) return false;
-  return true;
-}
-
-/* In forward the outputs of the node; in backward the gradients that it has
- * given: those of its inputs and weights. */
-static bool is_sound(const looking *l, int64_t node) {
-  const ln_pass_run *run = l->run;
-  const ln_node *nd = &run->net->nodes[node];
-  const ln_plan_node *n = &run->plan->nodes[node];
-  bool sound = true;
-  for (int k = 0; !l->gradient && k < nd->n_outputs; k++) {
-    int64_t v = nd->first_output + k;
-    sound &= all_finite(ln_run_address(run, v, false, 0, 0),
-                        ln_count(&run->plan->values[v].shape));
-  }
-  for (int64_t k = 0; l->gradient && k < nd->n_inputs; k++)
-    if (n->dx[k] != LN_GIVES_NOTHING)
-      sound &= all_finite(ln_run_address(run, nd->inputs[k], true, 0, 0),
-                          ln_count(&run->plan->values[nd->inputs[k]].shape));
-  for (int64_t k = 0; l->gradient && n->backward && n->wants_weights &&
-                      k < nd->instance->n_weights;
-       k++) {
-    const ln_tensor *grad = ln_instance_weight(nd->instance, k)->grad;
-    sound &= all_finite(grad->data, grad->count);
-  }
-  return sound;
-}
-
 static ln_status look(void *arg, int64_t node) {
   looking *l = arg;
-  if (l->node < 0 && !is_sound(l, node)) l->node = node;
+  if (l->node < 0 && !ln_gives_finite(l->run, node, l->gradient))
+    l->node = node;
   return LN_OK;
 }
 

@@ -5,6 +5,9 @@
 #define SLICE_FLOPS 2e6
 #define MOST_ITEMS  16
 #define MOST_SLICES 16
+/* Small items go by MOST_ITEMS, which fills the widest vector with one image a
+ * lane, as long as that leaves two slices. */
+#define SMALL_ITEM_FLOPS 1e6
 /* Each slice has gradients of its own for the weights: bound their memory. */
 #define MOST_GRADIENT_BYTES (64 << 20)
 /* Below this much work in a step the other threads stay asleep. */
@@ -29,8 +32,11 @@ int64_t ln_slice_items(const ln_net *net, const ln_inference *nodes,
                        int64_t batch) {
   double flops = 1;
   for (int64_t i = 0; i < net->n_nodes; i++) flops += nodes[i].flops;
-  double wanted = SLICE_FLOPS / (flops / (double)(batch ? batch : 1));
-  int64_t items = wanted > MOST_ITEMS ? MOST_ITEMS : (int64_t)wanted + 1;
+  double item = flops / (double)(batch ? batch : 1);
+  bool small = item < SMALL_ITEM_FLOPS && batch >= 2 * MOST_ITEMS;
+  double wanted = SLICE_FLOPS / item;
+  int64_t items =
+      small || wanted > MOST_ITEMS ? MOST_ITEMS : (int64_t)wanted + 1;
   int64_t slices = MOST_SLICES, weights = largest_weights(net);
   if (weights * slices > MOST_GRADIENT_BYTES)
     slices = MOST_GRADIENT_BYTES / weights;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "host/activity.h"
 
 void ln_inference_free(ln_inference *r) {
   ln_text_free(&r->notice);
@@ -47,15 +48,33 @@ static void begin(ln_inferring *in, ln_instance *i, const ln_shape *x,
   in->io = (ln_infer){ .struct_size = sizeof(ln_infer),
                        .n_x = (int32_t)n_x,
                        .n_y = r->n_y,
-                       .host = &i->host,
+                       .host = i->host,
                        .x = x,
                        .y = y };
 }
 
+static ln_activity asking(const ln_inferring *in, const char *pass) {
+  return (ln_activity){ .instance = in->instance,
+                        .label = in->instance->host->layer,
+                        .pass = pass };
+}
+
 static ln_status ask_layer(ln_inferring *in) {
   const ln_layer *l = &in->instance->known->layer;
-  ln_status s = l->infer ? l->infer(in->instance->self, &in->io) : LN_OK;
+  if (!l->infer) return LN_OK;
+  ln_activity activity = asking(in, "infer");
+  ln_activity_begin(&activity);
+  ln_status s = l->infer(in->instance->self, &in->io);
+  ln_activity_end(&activity);
   return s ? ln_instance_failed(in->instance, s) : LN_OK;
+}
+
+static ln_status ask_method(ln_inferring *in, const ln_kernel *kernel) {
+  ln_activity activity = asking(in, "plan");
+  ln_activity_begin(&activity);
+  ln_status s = kernel->plan(in->instance->self, &in->io);
+  ln_activity_end(&activity);
+  return s;
 }
 
 static ln_status keep_memory(const ln_infer *io, ln_inference *r) {
@@ -107,7 +126,7 @@ static ln_status try_kernel(const choice *c, const ln_kernel *kernel,
   begin_outputs(c, &b, y);
   begin(&in, i, x, c->n_x, y, &unused);
   ln_status s = ask_layer(&in);
-  if (!s && kernel && kernel->plan) *plan = kernel->plan(i->self, &in.io);
+  if (!s && kernel && kernel->plan) *plan = ask_method(&in, kernel);
   ln_inference_free(&unused);
   if (s) return s;
   if (*plan == LN_UNSUITED) return LN_OK;
@@ -151,7 +170,8 @@ static ln_status unsuited(const ln_instance *i, const char *method) {
 static bool is_wanted(const ln_instance *i, const ln_kernel *k,
                       const char *method) {
   bool named = k->method && !strcmp(k->method, method);
-  return (named || !strcmp(method, "auto")) && (k->isa & i->host.cpu) == k->isa;
+  return (named || !strcmp(method, "auto")) &&
+         (k->isa & i->host->cpu) == k->isa;
 }
 
 static ln_status choose(const choice *c, ln_inference *r) {
@@ -226,6 +246,12 @@ static ln_status slice_shapes(choice *c, int64_t items) {
   return LN_OK;
 }
 
+/* For a reload, which has to try the same. */
+static void keep_shapes(ln_instance *i, const ln_shape *x, int64_t n_x) {
+  i->n_x = n_x <= LN_MAX_PORTS ? n_x : 0;
+  for (int64_t k = 0; k < i->n_x; k++) i->x[k] = x[k];
+}
+
 ln_status ln_instance_infer(ln_instance *i, const ln_shape *x, int64_t n_x,
                             int64_t slice_items, ln_inference *out) {
   *out = (ln_inference){ .n_y = i->known->outputs.n_ports };
@@ -234,7 +260,10 @@ ln_status ln_instance_infer(ln_instance *i, const ln_shape *x, int64_t n_x,
   if (!s) s = infer_shapes(&c, out);
   if (!s) s = choose(&c, out);
   ln_free(c.slice_x);
-  if (s) ln_inference_free(out);
+  if (s)
+    ln_inference_free(out);
+  else if (x != i->x)
+    keep_shapes(i, x, n_x);
   return s;
 }
 

@@ -5,10 +5,12 @@
 
 #include "base/cpu.h"
 #include "base/memory.h"
+#include "host/activity.h"
 #include "host/registry.h"
 #include "tensor/tensor.h"
 
 static char session_method[64] = "auto";
+static ln_instance *living; /* the first of all */
 
 /* ---- failures of callbacks ---- */
 
@@ -48,6 +50,8 @@ static const ln_value *named(const ln_named_value *o, int64_t n,
   return NULL;
 }
 
+static ln_status keep_method(ln_instance *i, const char *method);
+
 static ln_status read_method(ln_instance *i, const ln_named_value *o,
                              int64_t n) {
   const ln_value *v = named(o, n, "method");
@@ -55,7 +59,7 @@ static ln_status read_method(ln_instance *i, const ln_named_value *o,
   if (v->kind != LN_VALUE_TEXT)
     return ln_set_error("%s: method must be a text such as \"textbook\"",
                         i->known->layer.name);
-  return ln_instance_set_method(i, v->text);
+  return keep_method(i, v->text);
 }
 
 static void init_lock(pthread_mutex_t *lock) {
@@ -68,7 +72,12 @@ static void init_lock(pthread_mutex_t *lock) {
 
 static ln_status run_create(ln_instance *i) {
   const ln_layer *l = &i->known->layer;
-  ln_status s = l->create ? l->create(i->self, &i->host) : LN_OK;
+  ln_activity activity = { .instance = i,
+                           .label = i->host->layer,
+                           .pass = "create" };
+  ln_activity_begin(&activity);
+  ln_status s = l->create ? l->create(i->self, i->host) : LN_OK;
+  ln_activity_end(&activity);
   if (s) {
     ln_instance_failed(i, s);
     return ln_prefix_error("%s: ", l->name);
@@ -83,15 +92,27 @@ static bool has_open_options(const ln_instance *i) {
   return false;
 }
 
+/* Whose services they are, and what it is called there. */
+static void name_host(ln_instance *i) {
+  i->host->private_ = i;
+  i->host->layer = i->name[0] ? i->name : i->known->layer.name;
+}
+
+static ln_status set_host(ln_instance *i) {
+  i->host = ln_alloc(sizeof *i->host);
+  if (!i->host) return LN_FAILED;
+  *i->host = ln_host_services();
+  name_host(i);
+  return LN_OK;
+}
+
 static ln_status set_up(ln_instance *i, const char *name,
                         const ln_named_value *options, int64_t n_options) {
   static const char *const extra[] = { "name", "method", NULL };
   const ln_layer *l = &i->known->layer;
   i->self = ln_alloc_zero(l->self_size ? l->self_size : 1);
   if (!i->self || copy_name(i, name)) return LN_FAILED;
-  i->host = ln_host_services();
-  i->host.layer = i->name[0] ? i->name : l->name;
-  i->host.private_ = i;
+  if (set_host(i)) return LN_FAILED;
   if (ln_options_parse(i->known->options, i->known->n_options, l->name, extra,
                        options, n_options, i->self, &i->texts) ||
       read_method(i, options, n_options) || run_create(i))
@@ -100,25 +121,51 @@ static ln_status set_up(ln_instance *i, const char *name,
   return ln_prefix_error("%s: ", l->name);
 }
 
-ln_status ln_instance_new(const char *word, const char *name,
-                          const ln_named_value *options, int64_t n_options,
-                          ln_instance **out) {
-  const ln_known_layer *known;
-  ln_isa isa; /* a wrong LUNET_ISA is refused here, not ignored */
-  if (ln_cpu_isa(&isa) || ln_registry_find(word, &known)) return LN_FAILED;
+static void enlist(ln_instance *i) {
+  i->next = living;
+  if (living) living->previous = i;
+  living = i;
+}
+
+static void strike_out(ln_instance *i) {
+  if (i->next) i->next->previous = i->previous;
+  if (i->previous)
+    i->previous->next = i->next;
+  else
+    living = i->next;
+}
+
+ln_instance *ln_instances(void) {
+  return living;
+}
+
+ln_status ln_instance_make(const ln_known_layer *known, const char *name,
+                           const ln_named_value *options, int64_t n_options,
+                           uint64_t random_user, ln_instance **out) {
   ln_instance *i = ln_alloc_zero(sizeof *i);
   if (!i) return LN_FAILED;
   init_lock(&i->lock);
+  enlist(i);
   i->references = 1;
   i->known = known;
   i->training = true;
-  i->random_user = ln_random_next_user();
+  i->random_user = random_user;
   if (set_up(i, name, options, n_options)) {
     ln_instance_release(i);
     return LN_FAILED;
   }
   *out = i;
   return LN_OK;
+}
+
+ln_status ln_instance_new(const char *word, const char *name,
+                          const ln_named_value *options, int64_t n_options,
+                          ln_instance **out) {
+  const ln_known_layer *known;
+  ln_isa isa; /* a wrong LUNET_ISA is refused here, not ignored */
+  if (ln_cpu_isa(&isa) || ln_registry_find(word, &known)) return LN_FAILED;
+  return ln_instance_make(known, name, options, n_options,
+                          ln_random_next_user(), out);
 }
 
 ln_instance *ln_instance_retain(ln_instance *i) {
@@ -147,6 +194,7 @@ static void free_owned(ln_instance *i) {
 
 void ln_instance_release(ln_instance *i) {
   if (!i || --i->references) return;
+  strike_out(i);
   if (i->created && i->known->layer.destroy) i->known->layer.destroy(i->self);
   free_parameters(i);
   ln_wishes_free(i);
@@ -155,6 +203,7 @@ void ln_instance_release(ln_instance *i) {
   ln_kept_texts_free(&i->texts);
   ln_kept_texts_free(&i->told);
   ln_text_free(&i->failure);
+  ln_free(i->host);
   ln_free(i->self);
   ln_free(i->name);
   ln_free(i->method);
@@ -236,8 +285,13 @@ static void freeze_weights(ln_instance *i) {
 
 ln_status ln_instance_make_parameters(ln_instance *i) {
   const ln_layer *l = &i->known->layer;
-  declaring all = { { sizeof(ln_params), 0, &i->host, declare }, i, LN_OK };
+  declaring all = { { sizeof(ln_params), 0, i->host, declare }, i, LN_OK };
+  ln_activity activity = { .instance = i,
+                           .label = i->host->layer,
+                           .pass = "params" };
+  ln_activity_begin(&activity);
   ln_status s = l->params ? l->params(i->self, &all.params) : LN_OK;
+  ln_activity_end(&activity);
   if (s || all.status) {
     if (!all.status) ln_instance_failed(i, s);
     free_parameters(i);
@@ -271,41 +325,93 @@ void ln_instance_zero_grad(ln_instance *i) {
     if (i->parameters[k].grad) ln_tensor_fill(i->parameters[k].grad, 0);
 }
 
+/* ---- other code for an instance ---- */
+
+#define EXCHANGE(a, b)                                                         \
+  do {                                                                         \
+    __typeof__(a) between = (a);                                               \
+    (a) = (b);                                                                 \
+    (b) = between;                                                             \
+  } while (0)
+
+static void exchange_tensors(ln_instance *a, ln_instance *b) {
+  for (int64_t k = 0; k < a->n_parameters; k++)
+    for (int64_t m = 0; m < b->n_parameters; m++)
+      if (!strcmp(a->parameters[k].name, b->parameters[m].name)) {
+        EXCHANGE(a->parameters[k].value, b->parameters[m].value);
+        EXCHANGE(a->parameters[k].grad, b->parameters[m].grad);
+      }
+}
+
+void ln_instance_adopt(ln_instance *i, ln_instance *made) {
+  exchange_tensors(i, made);
+  EXCHANGE(i->known, made->known);
+  EXCHANGE(i->self, made->self);
+  EXCHANGE(i->texts, made->texts);
+  EXCHANGE(i->owned, made->owned);
+  EXCHANGE(i->host, made->host);
+  EXCHANGE(i->created, made->created);
+  EXCHANGE(i->complete, made->complete);
+  EXCHANGE(i->n_parameters, made->n_parameters);
+  EXCHANGE(i->n_weights, made->n_weights);
+  EXCHANGE(i->n_states, made->n_states);
+  EXCHANGE(i->parameters, made->parameters);
+  for (int k = 0; k < LN_PACKED_SLOTS; k++)
+    EXCHANGE(i->packed[k], made->packed[k]);
+  name_host(i);
+  name_host(made);
+}
+
 /* ---- methods ---- */
 
-static bool has_method(const ln_instance *i, const char *method) {
-  if (!strcmp(method, "auto") || !strcmp(method, "textbook")) return true;
-  for (int64_t k = 0; k < i->known->n_kernels; k++)
-    if (i->known->kernels[k].method &&
-        !strcmp(i->known->kernels[k].method, method))
+/* A method has a row for each instruction set. */
+static bool is_named_before(const ln_kernel *rows, uint32_t row) {
+  for (uint32_t earlier = 0; earlier < row; earlier++)
+    if (rows[earlier].method && !strcmp(rows[earlier].method, rows[row].method))
       return true;
   return false;
 }
 
-/* A method has a row for each instruction set. */
-static bool is_named_before(const ln_instance *i, int64_t row) {
-  const ln_kernel *k = i->known->kernels;
-  for (int64_t earlier = 0; earlier < row; earlier++)
-    if (!strcmp(k[earlier].method, k[row].method)) return true;
+const char *ln_layer_method(const ln_layer *l, int64_t n) {
+  const ln_kernel *rows = l->kernels.at;
+  for (uint32_t k = 0; k < l->kernels.count; k++)
+    if (rows[k].method && !is_named_before(rows, k) && !n--)
+      return rows[k].method;
+  return NULL;
+}
+
+static bool has_method(const ln_layer *l, const char *method) {
+  if (!strcmp(method, "auto") || !strcmp(method, "textbook")) return true;
+  const char *name;
+  for (int64_t n = 0; (name = ln_layer_method(l, n)); n++)
+    if (!strcmp(name, method)) return true;
   return false;
 }
 
-ln_status ln_instance_set_method(ln_instance *i, const char *method) {
-  if (!has_method(i, method)) {
-    ln_text t = { 0 };
-    ln_text_add(&t, "%s has no method '%.60s'; it has \"auto\", \"textbook\"",
-                i->known->layer.name, method);
-    for (int64_t k = 0; k < i->known->n_kernels; k++)
-      if (!is_named_before(i, k))
-        ln_text_add(&t, ", \"%s\"", i->known->kernels[k].method);
-    ln_set_error("%s", ln_text_get(&t));
-    ln_text_free(&t);
-    return LN_FAILED;
-  }
+static ln_status refuse_method(const ln_layer *l, const char *method) {
+  const char *name;
+  ln_text t = { 0 };
+  ln_text_add(&t, "%s has no method '%.60s'; it has \"auto\", \"textbook\"",
+              l->name, method);
+  for (int64_t n = 0; (name = ln_layer_method(l, n)); n++)
+    ln_text_add(&t, ", \"%s\"", name);
+  ln_set_error("%s", ln_text_get(&t));
+  ln_text_free(&t);
+  return LN_FAILED;
+}
+
+static ln_status keep_method(ln_instance *i, const char *method) {
+  const ln_layer *l = &i->known->layer;
+  if (!has_method(l, method)) return refuse_method(l, method);
   char *copy = ln_copy_text(method);
   if (!copy) return LN_FAILED;
   ln_free(i->method);
   i->method = copy;
+  return LN_OK;
+}
+
+ln_status ln_instance_set_method(ln_instance *i, const char *method) {
+  if (keep_method(i, method)) return LN_FAILED;
   ln_host_bump_generation();
   return LN_OK;
 }
@@ -325,6 +431,14 @@ const char *ln_instance_method(const ln_instance *i) {
 }
 
 /* ---- the rest of the public face ---- */
+
+ln_instance *ln_instance_next(const ln_instance *i) {
+  return i->next;
+}
+
+const ln_shape *ln_instance_input_shape(const ln_instance *i, int64_t k) {
+  return k >= 0 && k < i->n_x ? &i->x[k] : NULL;
+}
 
 const ln_layer *ln_instance_layer(const ln_instance *i) {
   return &i->known->layer;

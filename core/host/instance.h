@@ -34,6 +34,7 @@ typedef struct ln_wish {
 } ln_wish;
 
 struct ln_instance {
+  ln_instance *next, *previous; /* among all that live */
   int64_t references;
   const ln_known_layer *known;
   char *name;
@@ -42,7 +43,7 @@ struct ln_instance {
   ln_kept_texts texts;
   ln_kept_texts told; /* notices that the user has seen */
   ln_owned_memory *owned;
-  ln_host host; /* .private_ points back here */
+  ln_host *host; /* its private_ points back here */
 
   uint64_t random_user; /* whose random numbers it draws */
   uint64_t step;        /* forwards so far */
@@ -51,6 +52,9 @@ struct ln_instance {
   int64_t n_parameters, n_weights, n_states;
   ln_parameter *parameters; /* in the order of declaration */
   ln_wish *wishes;          /* the latest first */
+
+  int64_t n_x; /* inputs of the latest inference; 0: none yet */
+  ln_shape x[LN_MAX_PORTS];
 
   pthread_mutex_t lock; /* for the two below: callbacks may run at once */
   ln_text failure;      /* the first sentence since the last look */
@@ -70,6 +74,15 @@ const ln_parameter *ln_instance_state(const ln_instance *, int64_t i);
 
 /* The method in force: the instance's own, else the session's. */
 const char *ln_instance_method(const ln_instance *);
+
+/* A layer of a plugin that the registry need not know. */
+ln_status ln_instance_make(const ln_known_layer *, const char *name,
+                           const ln_named_value *options, int64_t n_options,
+                           uint64_t random_user, ln_instance **out);
+/* i goes on with the code and the options of `made`, and keeps its tensors,
+ * which have the names and shapes that `made` has. `made` is left with the old
+ * code, to be released. */
+void ln_instance_adopt(ln_instance *i, ln_instance *made);
 
 /* initial.c: fills a new parameter, the index-th. */
 ln_status ln_set_initial(const ln_instance *, int64_t index, ln_tensor *t,

@@ -3,8 +3,10 @@
 
 #include <ctype.h>
 #include <dlfcn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "base/text.h"
@@ -239,6 +241,54 @@ ln_status ln_library_open(const char *path, ln_library **out) {
   }
   *out = lib;
   return LN_OK;
+}
+
+/* ---- private copies ---- */
+
+static bool copy_bytes(FILE *from, FILE *to) {
+  char buffer[1 << 16];
+  size_t n;
+  while ((n = fread(buffer, 1, sizeof buffer, from)) > 0)
+    if (fwrite(buffer, 1, n, to) != n) return false;
+  return !ferror(from);
+}
+
+static ln_status copy_file(const char *file, const char *copy) {
+  FILE *from = fopen(file, "rb"), *to = fopen(copy, "wb");
+  bool done = from && to && copy_bytes(from, to);
+  if (from) fclose(from);
+  if (to && fclose(to)) done = false;
+  return done ? LN_OK
+              : ln_set_error("it cannot be copied to %s, where it would be "
+                             "opened; TMPDIR names another folder",
+                             copy);
+}
+
+/* The loader takes a name that it knows for the library that it knows: so no
+ * name is used twice. */
+ln_status ln_library_open_copy(const char *file, const char *origin,
+                               ln_library **out) {
+  static int copies;
+  const char *where = getenv("TMPDIR");
+  ln_text folder = { 0 }, copy = { 0 };
+  ln_text_add(&folder, "%s/lunet-XXXXXX", where && *where ? where : P_tmpdir);
+  if (!folder.s || !mkdtemp(folder.s)) {
+    ln_text_free(&folder);
+    return ln_set_error("no folder for a private copy of it can be made");
+  }
+  ln_text_add(&copy, "%s/copy-%d.so", folder.s, ++copies);
+  ln_status s = copy_file(file, ln_text_get(&copy));
+  if (!s) s = ln_library_open(ln_text_get(&copy), out);
+  unlink(ln_text_get(&copy));
+  rmdir(folder.s);
+  ln_text_free(&copy);
+  ln_text_free(&folder);
+  if (s) return s;
+  free((*out)->path);
+  (*out)->path = realpath(origin, NULL);
+  if ((*out)->path) return LN_OK;
+  ln_library_free(*out);
+  return ln_set_error("its path cannot be resolved");
 }
 
 /* Frees the host's copies; the code itself stays mapped. */

@@ -29,10 +29,16 @@ struct ln_library {
   int64_t n_layers;
   char *refused; /* layers of a good file that were refused, or NULL */
   void *handle;  /* never closed: code may still be in use */
+  struct ln_library *next; /* of those that have been replaced */
 };
 
 /* Opens the file. A refusal is a sentence that names the reason. */
 ln_status ln_library_open(const char *path, ln_library **out);
+/* The same of a private copy of the file, which is gone from the disk again
+ * when this returns; so a file that is open already, or that a compiler writes
+ * to, is read anew. `origin` is to be its path. */
+ln_status ln_library_open_copy(const char *file, const char *origin,
+                               ln_library **out);
 void ln_library_free(ln_library *);
 
 #endif

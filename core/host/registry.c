@@ -20,6 +20,7 @@
 
 static ln_library **libraries;
 static int64_t n_libraries;
+static ln_library *replaced; /* the first of all */
 static uint64_t generation = 1;
 
 uint64_t ln_host_generation(void) {
@@ -71,6 +72,37 @@ static ln_status keep_library(ln_library *lib) {
   more[n_libraries++] = lib;
   ln_free(libraries);
   libraries = more;
+  return LN_OK;
+}
+
+/* ---- other code for the same words ---- */
+
+bool ln_registry_replaces(const ln_library *lib, const ln_library *old) {
+  if (!strcmp(lib->path, old->path)) return true;
+  for (int64_t i = 0; i < lib->n_layers; i++)
+    for (int64_t k = 0; k < old->n_layers; k++)
+      if (!strcmp(lib->layers[i].layer.name, old->layers[k].layer.name))
+        return true;
+  return false;
+}
+
+ln_status ln_registry_replace(ln_library *lib) {
+  ln_library **more = ln_alloc((size_t)(n_libraries + 1) * sizeof *more);
+  int64_t n = 0;
+  if (!more) return LN_FAILED;
+  for (int64_t i = 0; i < n_libraries; i++) {
+    if (!ln_registry_replaces(lib, libraries[i])) {
+      more[n++] = libraries[i];
+      continue;
+    }
+    libraries[i]->next = replaced;
+    replaced = libraries[i];
+  }
+  more[n++] = lib;
+  ln_free(libraries);
+  libraries = more;
+  n_libraries = n;
+  generation++;
   return LN_OK;
 }
 
@@ -249,6 +281,11 @@ ln_status ln_plugins_find(const char *word, const ln_layer **out) {
   if (ln_registry_find(word, &k)) return LN_FAILED;
   *out = &k->layer;
   return LN_OK;
+}
+
+const char *ln_plugins_path(const char *word) {
+  const ln_known_layer *k = find_loaded(word);
+  return k ? k->library->path : NULL;
 }
 
 /* ---- the list of all ---- */

@@ -9,6 +9,7 @@ typedef struct ln_running {
   ln_call call;
   ln_instance *instance;
   const ln_inference *inference;
+  const struct ln_activity *activity; /* the call as others see it */
   char *scratch;         /* of slot 0; one piece a slot */
   int64_t scratch_bytes; /* of one piece */
 } ln_running;

@@ -7,6 +7,7 @@
 #include "base/cpu.h"
 #include "base/memory.h"
 #include "base/threads.h"
+#include "host/activity.h"
 #include "host/running.h"
 #include "tensor/matmul.h"
 
@@ -92,7 +93,10 @@ static void run_chunk(void *arg, int64_t index, int slot) {
   ln_chunk chunk = { (uint32_t)sizeof chunk,  0,     begin,
                      end < l->n ? end : l->n, index, NULL };
   if (r->scratch_bytes) chunk.scratch = r->scratch + slot * r->scratch_bytes;
+  ln_activity activity = *r->activity;
+  ln_activity_begin(&activity);
   l->body(l->arg, &chunk);
+  ln_activity_end(&activity);
 }
 
 static ln_status parallel_for(const ln_call *c, int64_t n, int64_t grain,

@@ -212,18 +212,17 @@ static void set_text(lua_State *L, const char *field, const char *text) {
   lua_setfield(L, -2, field);
 }
 
-/* Sets the field `methods`, best first; two rows may share a method's name. */
+/* Sets the field `methods`, best first. */
 static void set_methods(lua_State *L, const ln_layer *l) {
+  const char *name;
+  int64_t n = 0;
   lua_newtable(L);
-  lua_Integer n = 0;
-  for (uint32_t i = 0; i < l->kernels.count; i++) {
-    const ln_kernel *k = (const void *)((const char *)l->kernels.at +
-                                        (size_t)i * l->kernels.size);
-    lua_pushstring(L, k->method);
-    lua_rawseti(L, -2, ++n);
+  for (; (name = ln_layer_method(l, n)); n++) {
+    lua_pushstring(L, name);
+    lua_rawseti(L, -2, n + 1);
   }
   lua_pushliteral(L, "textbook");
-  lua_rawseti(L, -2, ++n);
+  lua_rawseti(L, -2, n + 1);
   lua_setfield(L, -2, "methods");
 }
 
@@ -269,6 +268,62 @@ static int plugins_load(lua_State *L) {
   return 2;
 }
 
+/* core.plugins_reload(file, origin) -> name, version of the plugin, and how
+ * many layers go on with its code; or nil and the reason */
+static int plugins_reload(lua_State *L) {
+  const ln_plugin *p = NULL;
+  int64_t n = 0;
+  const char *file = ln_lua_check_text(L, 1, "plugins.reload", "file");
+  const char *origin = ln_lua_check_text(L, 2, "plugins.reload", "origin");
+  if (ln_plugins_reload(file, origin, &p, &n)) {
+    lua_pushnil(L);
+    lua_pushstring(L, ln_error());
+    return 2;
+  }
+  lua_pushstring(L, p->name);
+  lua_pushstring(L, p->version);
+  lua_pushinteger(L, n);
+  return 3;
+}
+
+static void push_living(lua_State *L, const ln_instance *i) {
+  lua_createtable(L, 0, 3);
+  set_text(L, "word", ln_instance_layer(i)->name);
+  lua_newtable(L);
+  ln_lua_check(L, ln_instance_options(i, add_option, L));
+  lua_setfield(L, -2, "options");
+  lua_newtable(L);
+  const ln_shape *x;
+  for (int64_t k = 0; (x = ln_instance_input_shape(i, k)); k++) {
+    ln_lua_push_shape(L, x);
+    lua_rawseti(L, -2, k + 1);
+  }
+  lua_setfield(L, -2, "shapes");
+}
+
+/* core.living_layers() -> list of { word, options, shapes = those of the latest
+ * inputs } */
+static int living_layers(lua_State *L) {
+  lua_newtable(L);
+  lua_Integer n = 0;
+  for (const ln_instance *i = ln_instances(); i; i = ln_instance_next(i)) {
+    push_living(L, i);
+    lua_rawseti(L, -2, ++n);
+  }
+  return 1;
+}
+
+/* layer:traits() -> { random = true, ... }: what a test of it must know */
+static int traits(lua_State *L) {
+  const ln_layer *l = ln_instance_layer(self(L));
+  lua_newtable(L);
+  lua_pushboolean(L, (l->traits & LN_NONSMOOTH) != 0);
+  lua_setfield(L, -2, "nonsmooth");
+  lua_pushboolean(L, (l->traits & LN_RANDOM) != 0);
+  lua_setfield(L, -2, "random");
+  return 1;
+}
+
 /* core.layer_exists(word): true, or an error that says where was searched */
 static int layer_exists(lua_State *L) {
   const ln_layer *l = NULL;
@@ -277,12 +332,21 @@ static int layer_exists(lua_State *L) {
   return 1;
 }
 
+/* core.layer_path(word) -> the file of a loaded word, nil: it is not loaded */
+static int layer_path(lua_State *L) {
+  lua_pushstring(L, ln_plugins_path(ln_lua_check_text(L, 1, "nn", "layer")));
+  return 1;
+}
+
 void ln_lua_open_layer(lua_State *L) {
   static const luaL_Reg functions[] = { { "layer", new_layer },
                                         { "layer_exists", layer_exists },
+                                        { "layer_path", layer_path },
                                         { "initialise", initialise_tensor },
                                         { "plugins_list", plugins_list },
                                         { "plugins_load", plugins_load },
+                                        { "plugins_reload", plugins_reload },
+                                        { "living_layers", living_layers },
                                         { NULL, NULL } };
   static const luaL_Reg methods[] = {
     { "is_complete", is_complete },
@@ -301,6 +365,7 @@ void ln_lua_open_layer(lua_State *L) {
     { "n_outputs", n_outputs },
     { "random_user", random_user },
     { "set_random_user", set_random_user },
+    { "traits", traits },
     { NULL, NULL },
   };
   static const luaL_Reg none[] = { { NULL, NULL } };

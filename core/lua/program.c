@@ -1,4 +1,4 @@
-/* program.c - the program `lunet`: scripts, -e and the prompt.
+/* program.c - the program `lunet`: scripts, -e, the prompt, and commands.
  *
  * It is Lua's own program in all that a user of `lua` would expect, and finds
  * Lunet's Lua half by itself: beside the build folder, or where it was
@@ -14,20 +14,25 @@
 
 #include <lualib.h>
 
-#include "check/command.h"
 #include "lua/binding.h"
 
 static const char usage[] =
     "usage: lunet [options] [FILE.lua [arguments]]\n"
+    "       lunet COMMAND [arguments]\n"
     "\n"
     "  lunet                  a prompt (or the script on standard input)\n"
     "  lunet FILE.lua ...     run a script; - is standard input\n"
     "  -e CODE                run CODE; lunet, nn, optim and data are there\n"
     "  -i                     a prompt, after what else was asked for\n"
-    "  lunet bench ...        measure speed; lunet bench --help says more\n"
-    "  lunet check-plugin ... check layers; lunet check-plugin --help says "
-    "more\n"
-    "  --help, --version\n";
+    "  --check-numerics       stop at the first layer that gives NaN or inf\n"
+    "  --guard                stop at an access beyond the end of a tensor\n"
+    "  --help, --version\n"
+    "\n"
+    "Commands; each has a --help of its own:\n"
+    "  lunet bench ...              measure speed\n"
+    "  lunet new-plugin NAME        a layer that works, to be made your own\n"
+    "  lunet build-plugin FILE.c    compile a layer\n"
+    "  lunet check-plugin FILE.c    look for what is wrong with a layer\n";
 
 enum { EXIT_USAGE = 2 };
 
@@ -161,17 +166,20 @@ static bool run_file(lua_State *L, const char *path) {
   return report(L, status);
 }
 
-/* Runs main(arguments) of the module, which says whether all went well. */
-static bool run_command(lua_State *L, const char *module) {
+/* Runs main(arguments) of the module, which says whether all went well, or
+ * returns an exit status. */
+static int run_command(lua_State *L, const char *module) {
   lua_getglobal(L, "require");
   lua_pushstring(L, module);
-  if (!report(L, lua_pcall(L, 1, 1, 0))) return false;
+  if (!report(L, lua_pcall(L, 1, 1, 0))) return EXIT_FAILURE;
   lua_getfield(L, -1, "main");
   lua_remove(L, -2);
-  if (!report(L, call(L, push_arguments(L), 1, true))) return false;
-  const bool fine = lua_toboolean(L, -1);
+  if (!report(L, call(L, push_arguments(L), 1, true))) return EXIT_FAILURE;
+  const int otherwise = lua_toboolean(L, -1) ? EXIT_SUCCESS : EXIT_FAILURE;
+  const int status =
+      lua_isinteger(L, -1) ? (int)lua_tointeger(L, -1) : otherwise;
   lua_pop(L, 1);
-  return fine;
+  return status;
 }
 
 /* ---- the command line ---------------------------------------------------- */
@@ -179,7 +187,12 @@ static bool run_command(lua_State *L, const char *module) {
 /* The first word, where it is no script but one of these. */
 static const struct command {
   const char *word, *module;
-} commands[] = { { "bench", "lunet.bench" } };
+} commands[] = {
+  { "bench", "lunet.bench" },
+  { "build-plugin", "lunet.commands.build_plugin" },
+  { "check-plugin", "lunet.commands.check_plugin" },
+  { "new-plugin", "lunet.commands.new_plugin" },
+};
 
 static const char *module_of_command(const char *word) {
   for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
@@ -191,6 +204,7 @@ typedef struct request {
   const char *command; /* its module; NULL: none */
   int script;          /* its place, or the command's, in argv; argc: none */
   bool code, prompt, help, version;
+  bool guard, check_numerics;
   const char *wrong; /* what is not understood */
 } request;
 
@@ -212,6 +226,10 @@ static request read_options(int argc, char **argv) {
       i++;
     } else if (strcmp(word, "-i") == 0) {
       r.prompt = true;
+    } else if (strcmp(word, "--guard") == 0) {
+      r.guard = true;
+    } else if (strcmp(word, "--check-numerics") == 0) {
+      r.check_numerics = true;
     } else if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
       r.help = true;
     } else if (strcmp(word, "--version") == 0) {
@@ -243,7 +261,6 @@ static bool run_codes(lua_State *L, char **argv, const request *r) {
 }
 
 static bool run(lua_State *L, int argc, char **argv, const request *r) {
-  if (r->command) return run_command(L, r->command);
   if (!run_codes(L, argv, r)) return false;
   if (r->script < argc) {
     const char *path = argv[r->script];
@@ -256,23 +273,33 @@ static bool run(lua_State *L, int argc, char **argv, const request *r) {
 
 /* ---- Lua with Lunet in it ------------------------------------------------ */
 
+/* Pushes the folder if Lunet's scripts are in it. */
+static bool push_if_scripts(lua_State *L, const char *beside,
+                            const char *path) {
+  char folder[PATH_MAX];
+  lua_pushfstring(L, "%s/%s", beside, path);
+  const bool found = realpath(lua_tostring(L, -1), folder) != NULL;
+  lua_pop(L, 1);
+  if (!found) return false;
+  lua_pushfstring(L, "%s/lunet/init.lua", folder);
+  const bool is_ours = access(lua_tostring(L, -1), R_OK) == 0;
+  lua_pop(L, 1);
+  if (is_ours) lua_pushstring(L, folder);
+  return is_ours;
+}
+
 /* Pushes the folder of Lunet's scripts: ../scripts, seen from the program in
- * its build folder, else where they were installed. */
+ * its build folder; ../share/lunet, where it was installed, also if all of it
+ * was moved since; else where they were to be installed. */
 static void push_script_folder(lua_State *L) {
-  char program[PATH_MAX], folder[PATH_MAX];
+  char program[PATH_MAX];
   const ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
   if (n > 0) {
     program[n] = 0;
-    lua_pushfstring(L, "%s/../scripts", dirname(program));
-    const char *found = realpath(lua_tostring(L, -1), folder);
-    lua_pop(L, 1);
-    lua_pushfstring(L, "%s/lunet/init.lua", found ? found : "");
-    const bool is_ours = found && access(lua_tostring(L, -1), R_OK) == 0;
-    lua_pop(L, 1);
-    if (is_ours) {
-      lua_pushstring(L, found);
+    const char *beside = dirname(program);
+    if (push_if_scripts(L, beside, "../scripts") ||
+        push_if_scripts(L, beside, "../share/lunet"))
       return;
-    }
   }
   lua_pushliteral(L, LN_SCRIPT_FOLDER);
 }
@@ -295,7 +322,7 @@ typedef struct command_line {
   int argc;
   char **argv;
   const request *asked;
-  bool succeeded;
+  int status; /* of the process */
 } command_line;
 
 static int protected_main(lua_State *L) {
@@ -304,12 +331,15 @@ static int protected_main(lua_State *L) {
   luaL_openlibs(L);
   add_lunet(L);
   set_arg(L, c->argc, c->argv, c->asked->script);
-  c->succeeded = run(L, c->argc, c->argv, c->asked);
+  if (c->asked->command)
+    c->status = run_command(L, c->asked->command);
+  else if (run(L, c->argc, c->argv, c->asked))
+    c->status = EXIT_SUCCESS;
   return 0;
 }
 
 static int run_lua(int argc, char **argv, const request *asked) {
-  command_line c = { argc, argv, asked, false };
+  command_line c = { argc, argv, asked, EXIT_FAILURE };
   lua_State *L = luaL_newstate();
   if (!L) {
     fputs("lunet: out of memory\n", stderr);
@@ -317,14 +347,22 @@ static int run_lua(int argc, char **argv, const request *asked) {
   }
   lua_pushcfunction(L, protected_main);
   lua_pushlightuserdata(L, &c);
-  const bool fine = report(L, lua_pcall(L, 1, 0, 0)) && c.succeeded;
+  if (!report(L, lua_pcall(L, 1, 0, 0))) c.status = EXIT_FAILURE;
   lua_close(L);
-  return fine ? EXIT_SUCCESS : EXIT_FAILURE;
+  return c.status;
+}
+
+/* A crash and a call without end are always named; the rest costs time. */
+static void look_for_mistakes(const request *asked) {
+  const char *patience = getenv("LUNET_PATIENCE");
+  const double seconds = patience ? strtod(patience, NULL) : 0;
+  ln_report_crashes();
+  ln_watch_calls(seconds > 0 ? seconds : 10);
+  if (asked->guard) ln_set_guard(true);
+  if (asked->check_numerics) ln_set_check_numerics(true);
 }
 
 int main(int argc, char **argv) {
-  if (argc > 1 && strcmp(argv[1], "check-plugin") == 0)
-    return ln_check_command(argc - 1, argv + 1);
   const request asked = read_options(argc, argv);
   if (asked.wrong) {
     fprintf(stderr, "lunet: %s '%s'; see lunet --help\n",
@@ -333,6 +371,7 @@ int main(int argc, char **argv) {
             asked.wrong);
     return EXIT_USAGE;
   }
+  look_for_mistakes(&asked);
   if (asked.help) return fputs(usage, stdout) < 0;
   if (asked.version) return puts("Lunet " LN_VERSION ", " LUA_RELEASE) < 0;
   return run_lua(argc, argv, &asked);

@@ -32,6 +32,17 @@ static int set_method(lua_State *L) {
   return 0;
 }
 
+/* lunet.guard([on]), lunet.check_numerics([on]) */
+static int set_guard(lua_State *L) {
+  ln_set_guard(lua_isnone(L, 1) || lua_toboolean(L, 1));
+  return 0;
+}
+
+static int set_check_numerics(lua_State *L) {
+  ln_set_check_numerics(lua_isnone(L, 1) || lua_toboolean(L, 1));
+  return 0;
+}
+
 /* core.permutation(n): the numbers 1 .. n shuffled, as a table. */
 static int permutation(lua_State *L) {
   const int64_t n = ln_lua_check_integer(L, 1, "core.permutation", "n");
@@ -50,9 +61,14 @@ static int permutation(lua_State *L) {
 
 void ln_lua_open_session(lua_State *L) {
   static const luaL_Reg functions[] = {
-    { "manual_seed", manual_seed }, { "set_num_threads", set_num_threads },
-    { "num_threads", num_threads }, { "set_method", set_method },
-    { "allocations", allocations }, { "permutation", permutation },
+    { "manual_seed", manual_seed },
+    { "set_num_threads", set_num_threads },
+    { "num_threads", num_threads },
+    { "set_method", set_method },
+    { "allocations", allocations },
+    { "permutation", permutation },
+    { "guard", set_guard },
+    { "check_numerics", set_check_numerics },
     { NULL, NULL },
   };
   luaL_setfuncs(L, functions, 0);

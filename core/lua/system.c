@@ -1,27 +1,37 @@
 /* system.c - what the Lua half needs of the system beyond Lua's own library:
- * a clock, the names in a folder, where the program lies, and whether a
- * terminal listens. */
+ * a clock, files and folders, where the program lies, and whether a terminal
+ * listens. */
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "lua/binding.h"
 
 /* core.clock() -> seconds, since an open moment; never set back. */
 static int read_clock(lua_State *L) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  lua_pushnumber(L, (double)t.tv_sec + (double)t.tv_nsec * 1e-9);
+  lua_pushnumber(L, ln_seconds());
   return 1;
 }
 
 /* core.is_terminal(): does standard output go to one? */
 static int is_terminal(lua_State *L) {
   lua_pushboolean(L, isatty(STDOUT_FILENO));
+  return 1;
+}
+
+/* core.file_stamp(path) -> a text that is another one once the file has been
+ * written to or replaced; nil: there is no such file */
+static int file_stamp(lua_State *L) {
+  struct stat s;
+  if (stat(ln_lua_check_text(L, 1, "core.file_stamp", "path"), &s)) return 0;
+  lua_pushfstring(L, "%I.%I %I %I", (lua_Integer)s.st_mtim.tv_sec,
+                  (lua_Integer)s.st_mtim.tv_nsec, (lua_Integer)s.st_size,
+                  (lua_Integer)s.st_ino);
   return 1;
 }
 
@@ -88,10 +98,10 @@ static int list_folder(lua_State *L) {
 }
 
 void ln_lua_open_system(lua_State *L) {
-  static const luaL_Reg functions[] = { { "clock", read_clock },
-                                        { "is_terminal", is_terminal },
-                                        { "program", program },
-                                        { "list_folder", list_folder },
-                                        { NULL, NULL } };
+  static const luaL_Reg functions[] = {
+    { "clock", read_clock },        { "is_terminal", is_terminal },
+    { "program", program },         { "file_stamp", file_stamp },
+    { "list_folder", list_folder }, { NULL, NULL }
+  };
   luaL_setfuncs(L, functions, 0);
 }

@@ -46,7 +46,7 @@ static void update(const void *self, const ln_update *u) {
   }
 }
 
-const ln_rule ln_adagrad = {
+const ln_rule LN_FOR_ISA(ln_adagrad) = {
   .name = "adagrad",
   LN_OPTIONS(adagrad, options),
   .buffers = buffers,

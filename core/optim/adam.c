@@ -57,7 +57,7 @@ static void update(const void *self, const ln_update *u) {
   }
 }
 
-const ln_rule ln_adam = {
+const ln_rule LN_FOR_ISA(ln_adam) = {
   .name = "adam",
   LN_OPTIONS(adam, options),
   .check = check,

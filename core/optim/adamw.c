@@ -57,7 +57,7 @@ static void update(const void *self, const ln_update *u) {
   }
 }
 
-const ln_rule ln_adamw = {
+const ln_rule LN_FOR_ISA(ln_adamw) = {
   .name = "adamw",
   LN_OPTIONS(adamw, options),
   .check = check,

@@ -4,6 +4,7 @@
  * PIECE elements, and each task takes a run of neighbouring pieces of about
  * that size together. So many small parameters cost no more than one large. */
 #include "optim/rule.h"
+#include "base/cpu.h"
 #include "base/denormals.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -38,15 +39,26 @@ struct ln_optimizer {
 
 /* ---- rules --------------------------------------------------------------- */
 
-static const ln_rule *const rules[] = { &ln_sgd, &ln_adam, &ln_adamw,
-                                        &ln_rmsprop, &ln_adagrad };
-enum { N_RULES = sizeof rules / sizeof rules[0] };
+enum { N_RULES = 5 };
+#define RULES(isa)                                                             \
+  {                                                                            \
+    &ln_sgd_##isa, &ln_adam_##isa, &ln_adamw_##isa, &ln_rmsprop_##isa,         \
+        &ln_adagrad_##isa                                                      \
+  }
+
+static const ln_rule *const rules[][N_RULES] = {
+  [LN_ISA_BASELINE] = RULES(baseline),
+#ifdef __x86_64__
+  [LN_ISA_AVX2] = RULES(avx2),
+  [LN_ISA_AVX512] = RULES(avx512),
+#endif
+};
 
 static ln_status refuse_rule(const char *name) {
   const char *names[N_RULES];
   ln_text there = { 0 };
   for (int i = 0; i < N_RULES; i++) {
-    names[i] = rules[i]->name;
+    names[i] = rules[LN_ISA_BASELINE][i]->name;
     ln_text_add(&there, "%s%s", i ? ", " : "", names[i]);
   }
   const char *nearest = ln_nearest_word(name, names, N_RULES);
@@ -58,9 +70,11 @@ static ln_status refuse_rule(const char *name) {
 }
 
 static ln_status find_rule(const char *name, const ln_rule **out) {
+  ln_isa isa;
+  if (ln_cpu_isa(&isa) != LN_OK) return LN_FAILED;
   for (int i = 0; i < N_RULES; i++)
-    if (strcmp(rules[i]->name, name) == 0) {
-      *out = rules[i];
+    if (strcmp(rules[isa][i]->name, name) == 0) {
+      *out = rules[isa][i];
       return LN_OK;
     }
   return refuse_rule(name);

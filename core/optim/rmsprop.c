@@ -73,7 +73,7 @@ static void update(const void *self, const ln_update *u) {
     advance(o, u, false, false);
 }
 
-const ln_rule ln_rmsprop = {
+const ln_rule LN_FOR_ISA(ln_rmsprop) = {
   .name = "rmsprop",
   LN_OPTIONS(rmsprop, options),
   .buffers = buffers,

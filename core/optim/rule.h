@@ -1,10 +1,12 @@
 /* rule.h - what an optimizer's rule is to the rest: a table of options, the
  * names of what it remembers, and one function that updates some weights.
  *
- * The struct of options begins with `double lr`, which schedules change. */
+ * The struct of options begins with `double lr`, which schedules change. Rules
+ * are compiled once for each instruction set, with LN_SUFFIX its name. */
 #ifndef LUNET_OPTIM_RULE_H
 #define LUNET_OPTIM_RULE_H
 
+#include <lunet/kernels/per_isa.h>
 #include <lunet/lunet.h>
 
 enum { LN_MAX_BUFFERS = 3 };
@@ -31,6 +33,9 @@ typedef struct ln_rule {
   void (*update)(const void *self, const ln_update *u);
 } ln_rule;
 
-extern const ln_rule ln_sgd, ln_adam, ln_adamw, ln_rmsprop, ln_adagrad;
+#define LN_DECLARE_RULES_(isa)                                                 \
+  extern const ln_rule ln_sgd_##isa, ln_adam_##isa, ln_adamw_##isa;            \
+  extern const ln_rule ln_rmsprop_##isa, ln_adagrad_##isa;
+LN_DECLARE_FOR_EACH_ISA(LN_DECLARE_RULES_)
 
 #endif

@@ -62,7 +62,7 @@ static void update(const void *self, const ln_update *u) {
     plain(o, u);
 }
 
-const ln_rule ln_sgd = {
+const ln_rule LN_FOR_ISA(ln_sgd) = {
   .name = "sgd",
   LN_OPTIONS(sgd, options),
   .check = check,

@@ -6,11 +6,13 @@
  * Invariant: a storage is either alive (counted in bytes_alive, on no list)
  * or kept (counted in bytes_kept, on the list of its class). */
 #include "tensor/storage.h"
+#include "base/guard.h"
 #include "base/memory.h"
 
 #include <pthread.h>
 
 enum {
+  GUARDED = -1,              /* in place of a class: not of the pool */
   SMALLEST = 256,            /* bytes of class 0 */
   CLASSES = 4 * 54,          /* up to 2^62 bytes */
   HEADER = 64,               /* the struct lies in front of its numbers */
@@ -69,15 +71,31 @@ static ln_storage *allocate(int class) {
   return s;
 }
 
-ln_status ln_storage_new(int64_t count, ln_storage **out) {
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
-  pthread_once(&once, follow_forks);
-  int64_t bytes = count * (int64_t)sizeof(float);
+static ln_storage *allocate_guarded(int64_t bytes) {
+  ln_storage *s = ln_alloc(sizeof *s);
+  float *data = s ? ln_guarded_new(bytes) : NULL;
+  if (!data) {
+    ln_free(s);
+    return NULL;
+  }
+  *s = (ln_storage){ .data = data, .size_class = GUARDED };
+  return s;
+}
+
+static ln_storage *take_or_allocate(int64_t bytes) {
+  if (ln_is_guarded()) return allocate_guarded(bytes);
   int class = class_of_bytes(bytes);
   lock_pool();
   ln_storage *s = take_kept(class);
   unlock_pool();
-  if (!s) s = allocate(class);
+  return s ? s : allocate(class);
+}
+
+ln_status ln_storage_new(int64_t count, ln_storage **out) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, follow_forks);
+  int64_t bytes = count * (int64_t)sizeof(float);
+  ln_storage *s = take_or_allocate(bytes);
   if (!s) return LN_FAILED;
   s->bytes = bytes;
   s->references = 1;
@@ -122,11 +140,19 @@ static void keep(ln_storage *s) {
   pool.bytes_kept += bytes;
 }
 
+static void free_guarded(ln_storage *s) {
+  ln_guarded_free(s->data, s->bytes);
+  ln_free(s);
+}
+
 void ln_storage_release(ln_storage *s) {
   if (__atomic_sub_fetch(&s->references, 1, __ATOMIC_ACQ_REL) > 0) return;
   lock_pool();
   pool.bytes_alive -= s->bytes;
-  keep(s);
+  if (s->size_class == GUARDED)
+    free_guarded(s);
+  else
+    keep(s);
   unlock_pool();
 }
 

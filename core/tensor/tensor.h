@@ -8,12 +8,12 @@
 /* Numbers in memory, shared by a tensor and its views. Storages come from a
  * pool and go back to it when the last tensor is released. */
 typedef struct ln_storage {
-  float *data; /* begins at a multiple of 64 bytes */
+  float *data; /* begins at a multiple of 64 bytes; guarded: of 4 */
   int64_t bytes;
   int64_t references; /* atomic */
   uint64_t version;   /* raised by every write */
   uint64_t zero_version; /* the one at which all its numbers were 0, if any */
-  int size_class;     /* the pool's */
+  int size_class;     /* the pool's; -1: guarded, see guard.h */
   struct ln_storage *next;
 } ln_storage;
 

@@ -21,6 +21,8 @@
  *   im2col.c            the patches as a matrix: one matrix product an image
  *   direct.c            the same loops, many outputs at a time in registers;
  *   direct_weights.c    and many weights (direct.h: where they look)
+ *   batch.c             few channels: the lanes are images; batch_weights.c
+ *                       (batch.h: images turned)
  *   depthwise.c         channels that do not meet: a loaded pixel serves many
  *   winograd.c          3x3 and 5x5 with a quarter of the products, a third;
  *   winograd_weights.c  and its transpose (winograd.h: tiles;
@@ -242,17 +244,19 @@ static ln_status backward(const void *self, const ln_call *call) {
     .backward_weights = name##_backward_weights_##suffix,                      \
     .activations = LN_ACCEPTS(LN_IS_RELU)                                      \
   }
-#define SLICED(name, bits, suffix)                                             \
+#define SLICED(name, its_plan, bits, suffix)                                   \
   {                                                                            \
-    .method = #name, .isa = bits, .plan = name##_plan_##suffix,                \
+    .method = #name, .isa = bits, .plan = its_plan##_##suffix,                 \
     .forward = name##_forward_##suffix, .backward = name##_backward_##suffix,  \
     .per_sample = 1, .activations = LN_ACCEPTS(LN_IS_RELU)                     \
   }
 #define WINOGRAD(bits, suffix) WHOLE(winograd, winograd_plan, bits, suffix)
 #define ANY_WINOGRAD(bits, suffix)                                             \
   WHOLE(winograd, winograd_any_plan, bits, suffix)
-#define DEPTHWISE(bits, suffix) SLICED(depthwise, bits, suffix)
-#define DIRECT(bits, suffix)    SLICED(direct, bits, suffix)
+#define DEPTHWISE(bits, suffix) SLICED(depthwise, depthwise_plan, bits, suffix)
+#define BATCH(bits, suffix)     SLICED(batch, batch_plan, bits, suffix)
+#define ANY_BATCH(bits, suffix) SLICED(batch, batch_any_plan, bits, suffix)
+#define DIRECT(bits, suffix)    SLICED(direct, direct_plan, bits, suffix)
 #define IM2COL(its_plan)                                                       \
   {                                                                            \
     .method = "im2col", .plan = its_plan, .forward = im2col_forward,           \
@@ -262,8 +266,9 @@ static ln_status backward(const void *self, const ln_call *call) {
 
 /* "auto" takes the first that suits; the last are for whoever names them. */
 static const ln_kernel kernels[] = {
-  FOR_EACH_ISA(WINOGRAD), FOR_EACH_ISA(DEPTHWISE), IM2COL(pointwise_plan),
-  FOR_EACH_ISA(DIRECT),   IM2COL(im2col_plan),     FOR_EACH_ISA(ANY_WINOGRAD),
+  FOR_EACH_ISA(WINOGRAD),  FOR_EACH_ISA(DEPTHWISE),    IM2COL(pointwise_plan),
+  FOR_EACH_ISA(BATCH),     FOR_EACH_ISA(DIRECT),       IM2COL(im2col_plan),
+  FOR_EACH_ISA(ANY_BATCH), FOR_EACH_ISA(ANY_WINOGRAD),
 };
 
 static const ln_layer layer = {

@@ -87,6 +87,8 @@ ln_status im2col_backward(const void *self, const ln_call *call);
   DECLARE_WEIGHTS(winograd, suffix)                                            \
   ln_status winograd_any_plan_##suffix(const void *self, ln_infer *io);        \
   DECLARE_METHOD(direct, suffix)                                               \
+  DECLARE_METHOD(batch, suffix)                                                \
+  ln_status batch_any_plan_##suffix(const void *self, ln_infer *io);           \
   DECLARE_METHOD(depthwise, suffix)
 
 DECLARE_FOR_ISA(baseline)

@@ -227,6 +227,7 @@ static void pixels_in_lanes(const job *j, const place *p, int64_t k) {
     .offset = p->offset,
     .w = j->w + (p->g * j->K + k) * j->taps,
     .start = j->start ? j->start + p->g * j->K + k : NULL,
+    .to_filter = LN_MOST_VECTORS * LN_VECTOR,
     .rectify = j->rectify,
   };
   for (int64_t i = 0; i < cells; i += vectors) {

@@ -15,7 +15,7 @@ typedef struct job {
   int64_t part, parts; /* filters of a task; tasks of a group */
   int64_t rows;        /* of a band */
   planes planes;
-  int64_t taps, padded; /* padded: whole calls of the kernel */
+  int64_t taps, padded; /* padded: room for whole calls of the kernel */
   int64_t columns;      /* of a row of dy, as the kernel reads it */
   const float *in, *dy, *dy_end;
   float *dw;
@@ -34,8 +34,8 @@ static job job_of(const sizes *s) {
   j.part = j.filter_lanes ? 2 * LN_VECTOR : LN_MOST_FILTERS;
   j.parts = divide_up(j.K, j.part);
   j.taps = j.C * s->KH * s->KW;
-  const int64_t step = j.filter_lanes ? LN_MOST_TAPS : LN_SOME_TAPS;
-  j.padded = divide_up(j.taps, step) * step;
+  j.padded = j.filter_lanes ? divide_up(j.taps, LN_MOST_TAPS) * LN_MOST_TAPS
+                            : j.taps + LN_SPARE_TAPS;
   j.columns = j.filter_lanes ? s->OW : divide_up(s->OW, LN_VECTOR) * LN_VECTOR;
   const int64_t row_bytes = j.columns * j.part * (int64_t)sizeof(float);
   j.rows = smaller(band_rows(j.C, &j.y, &j.x, WANTED_TASKS),
@@ -119,10 +119,14 @@ static void add_pixel_lanes(const job *j, const place *p) {
       memcpy(p->dy + k * filter + r * j->columns,
              dy_rows(j, p, k) + r * j->x.size,
              (size_t)j->x.size * sizeof *p->dy);
-  for (int64_t t = 0; t < j->padded; t += LN_SOME_TAPS)
-    ln_pixel_gradient(p->rows, j->columns, p->offset + t, p->planes,
-                      j->planes.q_row, p->dy, filter, p->sums + t * LN_VECTOR,
-                      j->padded * LN_VECTOR);
+  const ln_pixel_gradient f = { .rows = p->rows,
+                                .columns = j->columns,
+                                .plane = p->planes,
+                                .dy = p->dy,
+                                .plane_row = j->planes.q_row,
+                                .dy_filter = filter,
+                                .sums_filter = j->padded * LN_VECTOR };
+  ln_pixel_gradient_taps(&f, p->filters, j->taps, p->offset, p->sums);
 }
 
 static void store_pixel_lanes(const job *j, const place *p) {

@@ -1,6 +1,8 @@
 -- console.lua - the prompt: read a line, run it, show what it gives. An error
 -- is shown and never ends it; Ctrl-C goes back to the prompt, Ctrl-D ends.
 
+local core = require "lunet_core"
+
 local console = {}
 
 local prompt, more_prompt = "lunet> ", "  ...> "
@@ -62,6 +64,7 @@ function console.run(read_line, call)
   print("Lunet " .. require("lunet").version .. "   Ctrl-D ends")
   while true do
     local chunk, message = read_chunk(read_line)
+    if core.between_steps then core.between_steps() end
     if chunk then
       local results = table.pack(call(chunk))
       local fine, problem = call(function()

@@ -17,6 +17,7 @@ for _, name in ipairs {
   "tensor", "zeros", "ones", "full", "rand", "randn", "arange", "is_tensor",
   "load", "save",
   "manual_seed", "set_num_threads", "num_threads", "set_method", "allocations",
+  "guard", "check_numerics",
 } do
   lunet[name] = core[name]
 end

@@ -31,8 +31,12 @@ function meta.__tostring(self)
     self.word, self.lr, #self.parameters, self.rule:get_steps())
 end
 
--- Changes all parameters once.
-function methods:step() self.rule:step() end
+-- Changes all parameters once. This ends a step of the training: the moment
+-- for what must not happen within one, see reload.lua.
+function methods:step()
+  self.rule:step()
+  if core.between_steps then core.between_steps() end
+end
 
 -- Sets all gradients to zero: backward adds to them.
 function methods:zero_grad() self.rule:zero_grad() end

@@ -1,8 +1,15 @@
 -- plugins.lua - the plugin files that layers come from.
 
 local core = require "lunet_core"
+local reload = require "lunet.reload"
 
-local plugins = {}
+local plugins = {
+  -- reload "swish": other code for layers that live; see reload.lua
+  reload = reload.reload,
+  -- watch "swish.c": the same on every save, between training steps
+  watch = reload.watch,
+  unwatch = reload.unwatch,
+}
 
 -- Loads a plugin file; its layers can be used at once. Returns its name and
 -- version.

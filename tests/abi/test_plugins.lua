@@ -40,7 +40,8 @@ function TestPlugins:test_c_by_the_command_of_the_header()
   lu.assertEquals(dx:tolist(), { { 3, 30 } })
 end
 
-local cxx = "c++ -shared -fPIC -O2 -Wl,--version-script=tests/abi/plugin.map "
+local cxx = "c++ -shared -fPIC -O2 "
+  .. "-Wl,--version-script=core/include/lunet/plugin.map "
 
 function TestPlugins:test_cpp20_with_designated_fields()
   local plugin = build("scale_cpp20.cpp", cxx .. "-std=c++20 " .. strict

@@ -1,7 +1,11 @@
 /* Packing by lifetime: buffers that live together never share a byte, those
  * that do not may. */
 #include "core_support.h"
+#include "base/guard.h"
 #include "base/random.h"
+
+#include <stdio.h>
+#include <string.h>
 #include "graph/arena.h"
 
 static bool live_together(const ln_buffer *a, const ln_buffer *b) {
@@ -64,5 +68,54 @@ START_TEST(random_ones_never_overlap) {
 }
 END_TEST
 
+/* ---- guarded ---- */
+
+/* May the byte be touched? The kernel's list of pages tells. */
+static bool is_open(const char *byte) {
+  FILE *maps = fopen("/proc/self/maps", "r");
+  char line[400], access[5];
+  uintptr_t begin, end, at = (uintptr_t)byte;
+  bool open = false;
+  ck_assert_ptr_nonnull(maps);
+  while (fgets(line, sizeof line, maps))
+    if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s", &begin, &end, access) ==
+            3 &&
+        begin <= at && at < end)
+      open = access[0] == 'r' && access[1] == 'w';
+  fclose(maps);
+  return open;
+}
+
+START_TEST(guarded_buffers_end_at_closed_pages) {
+  ln_buffer b[] = { { .bytes = 100, .any_float = true }, { .bytes = 100 } };
+  int64_t total;
+  ln_arena_spread(b, 2, false, &total);
+  char *arena = ln_pages_new(total);
+  ck_assert_ptr_nonnull(arena);
+  ln_arena_close(arena, b, 2, false);
+  ck_assert(!is_open(arena));
+  ck_assert(is_open(arena + b[0].offset + 99));
+  ck_assert(!is_open(arena + b[0].offset + 100));
+  ck_assert_int_eq(b[1].offset % 64, 0);
+  ck_assert(is_open(arena + b[1].offset + 127));
+  ck_assert(!is_open(arena + b[1].offset + 128));
+  memset(arena + b[0].offset, 1, 100);
+  memset(arena + b[1].offset, 1, 100);
+  ln_pages_free(arena, total);
+}
+END_TEST
+
+START_TEST(guarded_memory_lies_between_closed_pages) {
+  char *data = ln_guarded_new(40);
+  ck_assert_ptr_nonnull(data);
+  ck_assert(is_open(data) && is_open(data + 39));
+  ck_assert(!is_open(data + 40));
+  ck_assert(!is_open(data + 40 - ln_page_bytes() - 1));
+  ln_guarded_free(data, 40);
+}
+END_TEST
+
 RUN_TESTS("arena", two_that_live_one_after_the_other_share,
-          local_and_shared_ones_are_packed_apart, random_ones_never_overlap)
+          local_and_shared_ones_are_packed_apart, random_ones_never_overlap,
+          guarded_buffers_end_at_closed_pages,
+          guarded_memory_lies_between_closed_pages)

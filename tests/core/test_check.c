@@ -2,36 +2,36 @@
  * samples that depend on the seed alone. */
 #include <string.h>
 
-#include "check/guard.h"
+#include "check/pieces.h"
 #include "check/sample.h"
 #include "core_support.h"
 #include "host/registry.h"
 
 START_TEST(a_piece_ends_at_a_guard) {
-  ln_piece *p = ln_guard_take("x", 12, true, false, 0);
+  ln_piece *p = ln_piece_take("x", 12, true, false, 0);
   ck_assert_uint_eq((uintptr_t)(p->data + p->bytes) % 4096, 0);
-  ck_assert_ptr_eq(ln_guard_find(p->data + p->bytes), p);
-  ck_assert_ptr_eq(ln_guard_find(p->data), p);
-  ck_assert_ptr_null(ln_guard_find(&p));
+  ck_assert_ptr_eq(ln_piece_at(p->data + p->bytes), p);
+  ck_assert_ptr_eq(ln_piece_at(p->data), p);
+  ck_assert_ptr_null(ln_piece_at(&p));
 }
 END_TEST
 
 START_TEST(a_piece_on_the_left_begins_behind_a_guard) {
-  ln_piece *p = ln_guard_take("x", 12, true, true, 0);
+  ln_piece *p = ln_piece_take("x", 12, true, true, 0);
   ck_assert_uint_eq((uintptr_t)p->data % 4096, 0);
-  ck_assert_ptr_eq(ln_guard_find(p->data - 1), p);
+  ck_assert_ptr_eq(ln_piece_at(p->data - 1), p);
 }
 END_TEST
 
 START_TEST(plain_memory_begins_at_a_multiple_of_64) {
-  ln_piece *p = ln_guard_take("the workspace", 100, false, false, 0);
+  ln_piece *p = ln_piece_take("the workspace", 100, false, false, 0);
   ck_assert_uint_eq((uintptr_t)p->data % 64, 0);
 }
 END_TEST
 
 START_TEST(a_piece_holds_its_filling) {
   const uint32_t fill = 0x42424242;
-  ln_piece *p = ln_guard_take("y", 8, true, false, fill);
+  ln_piece *p = ln_piece_take("y", 8, true, false, fill);
   ck_assert_int_eq(memcmp(p->data, &fill, 4), 0);
   ck_assert_int_eq(memcmp(p->data + 4, &fill, 4), 0);
 }
@@ -39,11 +39,11 @@ END_TEST
 
 START_TEST(canaries_tell_who_came_by) {
   int64_t offset = 0;
-  ln_piece *p = ln_guard_take("y", 8, true, false, 0);
+  ln_piece *p = ln_piece_take("y", 8, true, false, 0);
   p->data[0] = p->data[7] = 1;
-  ck_assert(ln_guard_intact(p, &offset));
+  ck_assert(ln_piece_is_intact(p, &offset));
   p->data[-5] = 1;
-  ck_assert(!ln_guard_intact(p, &offset));
+  ck_assert(!ln_piece_is_intact(p, &offset));
   ck_assert_int_eq(offset, -5);
 }
 END_TEST

@@ -52,6 +52,20 @@ function TestWords:test_each_page_has_a_layer()
   end
 end
 
+-- Each once, also where it has a row for each instruction set.
+function TestWords:test_each_page_names_all_methods()
+  for _, layer in ipairs(require("lunet").plugins.list()) do
+    local page, seen = shell.read(("docs/layers/%s.md"):format(layer.name)), {}
+    for _, method in ipairs(layer.methods) do
+      lu.assertNil(seen[method], layer.name)
+      seen[method] = true
+      lu.assertTrue(method == "textbook" or
+                    page:find("`" .. method .. "`", 1, true) ~= nil,
+                    ("%s: `%s`"):format(layer.name, method))
+    end
+  end
+end
+
 function TestWords:test_head_of_each_source_names_it()
   for _, word in ipairs(words()) do
     local path = "plugins/" .. word .. ".c"

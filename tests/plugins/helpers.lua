@@ -126,4 +126,98 @@ function helpers.assert_items_alone(layer, x)
   end
 end
 
+-- Adds to a class what is true of every activation: it works on each number
+-- alone. kinked: its slope is made of constants, so no NaN reaches dx.
+function helpers.add_activation_tests(class, word, options)
+  local new = lunet.nn[word]
+
+  function class.test_a_nan_stays_visible()
+    local layer = new {}
+    local y = layer:forward(lunet.tensor { 0 / 0, 1 }):tolist()
+    local dx = layer:backward(lunet.ones { 2 }):tolist()
+    lu.assertNaN(y[1])
+    if not (options and options.kinked) then lu.assertNaN(dx[1]) end
+    lu.assertNotNaN(y[2] + dx[2])
+  end
+
+  function class.test_batch_of_none()
+    local layer = new {}
+    local y = layer:forward(lunet.zeros { 0, 3 })
+    lu.assertEquals(y:shape(), { 0, 3 })
+    lu.assertEquals(layer:backward(y):shape(), { 0, 3 })
+  end
+
+  function class.test_items_alone()
+    helpers.assert_items_alone(new {}, gradcheck.random { 4, 3, 5 })
+  end
+
+  function class.test_refuses_two_inputs()
+    local layer, x = new {}, lunet.zeros { 2 }
+    helpers.assert_refused(word .. ": expects 1 input: x(...), but got 2",
+      layer.forward, layer, x, x)
+  end
+end
+
+-- f gives some tensors: the same bits whatever the number of threads?
+function helpers.assert_threads_change_no_bit(f)
+  local before, first = lunet.num_threads(), nil
+  for _, threads in ipairs { 1, 2, 3, 7 } do
+    lunet.set_num_threads(threads)
+    local results = table.pack(f())
+    first = first or results
+    for i = 1, #first do helpers.assert_same(results[i], first[i]) end
+  end
+  lunet.set_num_threads(before)
+end
+
+-- Adds to a class what is true of every loss that compares number by number:
+-- the mean over all numbers, or their sum, 0 at the target.
+function helpers.add_loss_tests(class, word)
+  local new, random = lunet.nn[word], gradcheck.random
+
+  function class.test_sum_is_the_mean_times_the_elements()
+    local x, target = random { 3, 4 }, random { 3, 4 }
+    helpers.assert_near(new { reduction = "sum" }:forward(x, target),
+      12 * new {}:forward(x, target), 1e-5)
+  end
+
+  function class.test_is_0_at_the_target()
+    local loss, x = new {}, random { 3, 4 }
+    lu.assertEquals(loss:forward(x, x), 0)
+    helpers.assert_same(loss:backward(), lunet.zeros { 3, 4 })
+  end
+
+  -- The mean of nothing is 0 / 0.
+  function class.test_no_elements()
+    local none = lunet.zeros { 0, 3 }
+    lu.assertNaN(new {}:forward(none, none))
+    local sum = new { reduction = "sum" }
+    lu.assertEquals(sum:forward(none, none), 0)
+    lu.assertEquals(sum:backward():shape(), { 0, 3 })
+  end
+
+  function class.test_a_nan_stays_visible()
+    local loss, nan = new {}, 0 / 0
+    local x, target = lunet.tensor { nan, 1, 1 }, lunet.tensor { 0, 0, nan }
+    lu.assertNaN(loss:forward(x, target))
+    local dx = loss:backward():tolist()
+    lu.assertNaN(dx[1])
+    lu.assertNotNaN(dx[2])
+    lu.assertNaN(dx[3])
+  end
+
+  function class.test_refuses_another_shape()
+    local loss = new {}
+    helpers.assert_refused("the inputs must have one shape, but target is "
+      .. "(4,3) where the first is (3,4)", loss.forward, loss, random { 3, 4 },
+      random { 4, 3 })
+  end
+
+  function class.test_refuses_to_run_without_a_target()
+    local loss = new {}
+    helpers.assert_refused("expects 2 inputs: x(...), target(...), but got 1",
+      loss.forward, loss, random { 3 })
+  end
+end
+
 return helpers

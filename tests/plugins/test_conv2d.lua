@@ -310,6 +310,15 @@ local function random_depthwise()
       padding = { pick(0, kernel), pick(0, kernel) }, bias = pick(2) == 1 }
 end
 
+-- What a vector of images suits; with more images than lanes, and fewer.
+local function random_batch()
+  local groups = pick(2)
+  return { pick(34), groups * pick(4), 4 + pick(9), 4 + pick(16) },
+    { out_channels = groups * pick(9), kernel_size = { pick(3), pick(3) },
+      groups = groups, dilation = { pick(2), pick(2) },
+      padding = { pick(0, 5), pick(0, 5) }, bias = pick(2) == 1 }
+end
+
 local function assert_agrees(method, random_shapes, times)
   for _ = 1, times do
     local shape, options = random_shapes()
@@ -323,6 +332,10 @@ end
 
 function TestConv2d:test_direct_on_random_shapes()
   assert_agrees("direct", random_case, 40)
+end
+
+function TestConv2d:test_batch_on_random_shapes()
+  assert_agrees("batch", random_batch, 30)
 end
 
 function TestConv2d:test_winograd_on_random_shapes()
@@ -345,6 +358,8 @@ local examples = {
   { "winograd", tiles, { 2, 17, 7, 9 } },
   { "winograd", fives, { 2, 17, 7, 9 } },
   { "depthwise", depthwise, { 2, 5, 7, 9 } },
+  { "batch", { out_channels = 7, kernel_size = 3, padding = 1 },
+    { 2, 3, 7, 9 } },
   { "direct", { out_channels = 5, kernel_size = 3, stride = 2 },
     { 2, 3, 7, 9 } },
   { "direct", { out_channels = 33, kernel_size = 3, stride = 2 },

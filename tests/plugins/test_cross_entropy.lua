@@ -13,6 +13,25 @@ local function loss_of(scores, labels, options)
     lunet.tensor(labels))
 end
 
+local function labels_of(N, K)
+  local labels = lunet.zeros { N }
+  for n = 1, N do labels[n] = n * 7 % K end
+  return labels
+end
+
+local function with_method(method, options)
+  local all = { method = method }
+  for name, value in pairs(options) do all[name] = value end
+  return nn.cross_entropy(all)
+end
+
+local function assert_methods_agree(x, labels, options)
+  local fast = with_method("vector", options)
+  local textbook = with_method("textbook", options)
+  helpers.assert_near(fast:forward(x, labels), textbook:forward(x, labels))
+  helpers.assert_near(fast:backward(), textbook:backward():tolist())
+end
+
 TestCrossEntropy = {}
 
 -- exp of the scores: 1, 2, 5; so the shares are 1/8, 2/8, 5/8.
@@ -134,6 +153,48 @@ end
 function TestCrossEntropy:test_refuses_other_numbers_of_labels()
   helpers.assert_refused("N = 2, but target has 3 there", loss_of,
     { { 0, 1 }, { 2, 3 } }, { 0, 1, 0 })
+end
+
+-- ---- method "vector" --------------------------------------------------------
+
+-- The lengths around a vector of 16, with and without a tail.
+function TestCrossEntropy:test_vector_equals_textbook()
+  for _, K in ipairs { 16, 17, 63, 100, 1100 } do
+    for _, options in ipairs { {}, { reduction = "sum" },
+      { label_smoothing = 0.2 } } do
+      assert_methods_agree(random { 5, K } * 8, labels_of(5, K), options)
+    end
+  end
+end
+
+function TestCrossEntropy:test_vector_takes_large_scores_and_ruled_out_classes()
+  local x = random { 3, 20 } + 5000
+  assert_methods_agree(x, labels_of(3, 20), {})
+  x[2][4] = -math.huge
+  assert_methods_agree(x, lunet.tensor { 19, 0, 1 }, {})
+end
+
+function TestCrossEntropy:test_vector_shows_a_nan()
+  for _, score in ipairs { 0 / 0, math.huge } do
+    for k = 1, 20 do
+      local x, loss = random { 2, 20 }, nn.cross_entropy { method = "vector" }
+      x[1][k] = score
+      lu.assertNaN(loss:forward(x, lunet.tensor { 0, 1 }))
+      local dx = loss:backward():tolist()
+      lu.assertNaN(dx[1][1])
+      lu.assertNotNaN(dx[2][1])
+    end
+  end
+end
+
+-- Enough items that every thread gets some.
+function TestCrossEntropy:test_threads_change_no_bit()
+  local x, labels = random { 100, 1000 }, labels_of(100, 1000)
+  helpers.assert_threads_change_no_bit(function()
+    local loss = nn.cross_entropy { method = "vector" }
+    local value = loss:forward(x, labels)
+    return lunet.tensor { value }, loss:backward()
+  end)
 end
 
 os.exit(lu.LuaUnit.run())

@@ -70,7 +70,7 @@ function TestLinear:test_batch_of_none()
 end
 
 function TestLinear:test_gradients()
-  for _, method in ipairs { "textbook", "matmul" } do
+  for _, method in ipairs { "textbook", "matmul", "dot" } do
     for _, bias in ipairs { true, false } do
       helpers.assert_gradients(nn.linear { in_features = 5, out_features = 4,
         bias = bias, method = method }, { random { 3, 5 } })
@@ -84,6 +84,60 @@ function TestLinear:test_fast_equals_textbook()
       bias = math.random(2) == 1 }
     helpers.assert_equals_textbook("linear", "matmul", options,
       random { math.random(20), math.random(60) })
+  end
+end
+
+function TestLinear:test_dot_equals_textbook()
+  for items = 1, 4 do
+    for _ = 1, 8 do
+      local options = { out_features = math.random(40),
+        bias = math.random(2) == 1 }
+      helpers.assert_equals_textbook("linear", "dot", options,
+        random { items, math.random(100) })
+    end
+  end
+end
+
+function TestLinear:test_a_large_batch_is_not_for_dot()
+  local fc = nn.linear { out_features = 2, method = "dot" }
+  helpers.assert_refused('the method "dot" of linear does not work here',
+    fc.forward, fc, lunet.zeros { 5, 3 })
+end
+
+-- Within a net, the layer does the work of a ReLU behind it, but not where the
+-- ReLU's output leaves the net; so another layer follows, which changes
+-- nothing.
+function TestLinear:test_relu_in_passing()
+  for _, method in ipairs { "dot", "matmul" } do
+    local fc = nn.linear { out_features = 21, method = method }
+    local net = nn.sequential { fc, nn.relu {}, nn.leaky_relu {} }
+    local x, dy = random { 4, 37 }, random { 4, 21 }
+    local y = net:forward(x)
+    helpers.assert_same(y, nn.relu {}:forward(fc:forward(x)))
+    net:backward(dy)
+    local db = net:parameters()[2].grad:tolist()
+    for k = 1, 21 do
+      local sum = 0
+      for n = 1, 4 do sum = sum + (y[n][k] <= 0 and 0 or dy[n][k]) end
+      lu.assertAlmostEquals(db[k], sum, 1e-5)
+    end
+    x[1][1] = 0 / 0
+    lu.assertNaN(net:forward(x)[1][1])
+  end
+end
+
+function TestLinear:test_threads_change_no_bit()
+  local w = random { 300, 700 }
+  for _, items in ipairs { 2, 50 } do
+    local x, dy = random { items, 700 }, random { items, 300 }
+    helpers.assert_threads_change_no_bit(function()
+      local fc = nn.linear { in_features = 700, out_features = 300 }
+      fc.weight:copy(w)
+      fc.bias:fill(0.5)
+      local y = fc:forward(x)
+      return y, fc:backward(dy), fc:parameters()[1].grad,
+        fc:parameters()[2].grad
+    end)
   end
 end
 

@@ -7,8 +7,9 @@
  *   arguments and are set only on success.
  *   What *_new or an `out` gives belongs to the caller: give it back with
  *   *_release (counted) or *_free.
- *   Nothing here prints, exits or aborts. One thread at a time may use the
- *   API; the engine's own threads stay inside it.
+ *   Nothing here exits or aborts; only ln_report_crashes and ln_watch_calls
+ *   print. One thread at a time may use the API; the engine's own threads stay
+ *   inside it.
  *   Dims and indices count from 0 in C (from 1 in Lua); texts shown to users
  *   count from 1.
  */
@@ -187,7 +188,12 @@ ln_status ln_instance_new(const char *word, const char *name,
                           ln_instance **out);
 ln_instance *ln_instance_retain(ln_instance *);
 void ln_instance_release(ln_instance *);
+/* All that live: the first, and the one after it; NULL: no more. */
+ln_instance *ln_instances(void);
+ln_instance *ln_instance_next(const ln_instance *);
 const ln_layer *ln_instance_layer(const ln_instance *);
+/* Of the latest inputs; NULL: there were none, or fewer. */
+const ln_shape *ln_instance_input_shape(const ln_instance *, int64_t i);
 int ln_instance_n_outputs(const ln_instance *);
 const char *ln_instance_name(const ln_instance *);
 /* All options known, so that parameters exist? */
@@ -219,6 +225,9 @@ void ln_instance_set_step(ln_instance *, uint64_t step);
 uint64_t ln_instance_random_user(const ln_instance *);
 void ln_instance_set_random_user(ln_instance *, uint64_t user);
 void ln_instance_zero_grad(ln_instance *);
+/* The methods of a layer besides "textbook", each name once, best first; the
+ * n-th from 0. NULL: it has no more. */
+const char *ln_layer_method(const ln_layer *, int64_t n);
 /* "auto", "textbook" or a method that the layer has. */
 ln_status ln_instance_set_method(ln_instance *, const char *method);
 /* The same for all layers that did not choose one themselves. */
@@ -228,8 +237,18 @@ ln_status ln_set_method(const char *method);
 
 /* Loads a file and returns its plugin; its words win over the search path. */
 ln_status ln_plugins_load(const char *path, const ln_plugin **out);
+/* Other code for words that are in use: opens a private copy of `file` and
+ * re-creates every living layer of its words from options and tensors; weights
+ * and gradients stay the very tensors they were. Where names or shapes would
+ * change, and on any other failure, all stays as it was. Words that are not
+ * loaded yet are loaded. `origin` is what lists call its path: a source, or
+ * `file` itself. *n: layers re-created. */
+ln_status ln_plugins_reload(const char *file, const char *origin,
+                            const ln_plugin **out, int64_t *n);
 /* Finds a layer by its word, loading its plugin at the first use. */
 ln_status ln_plugins_find(const char *word, const ln_layer **out);
+/* The file of a loaded word; NULL: it is not loaded. */
+const char *ln_plugins_path(const char *word);
 /* All that the search path offers. `each` gets layer NULL and the reason for
  * a file that was refused. */
 ln_status ln_plugins_list(void (*each)(void *arg, const char *path,
@@ -237,6 +256,21 @@ ln_status ln_plugins_list(void (*each)(void *arg, const char *path,
                                        const ln_layer *layer,
                                        const char *refused),
                           void *arg);
+
+/* ---- for whoever looks for a mistake in a layer ------------------------- */
+
+/* Before a crash within a layer ends the process, standard error tells plugin,
+ * layer, pass, step and shapes. Then the signal goes its way. */
+void ln_report_crashes(void);
+/* A call of a layer that runs for longer is named on standard error, once. */
+ln_status ln_watch_calls(double seconds);
+/* Tensors and buffers from now on end at pages that nobody may touch: who reads
+ * or writes beyond an end crashes there. Slow. */
+void ln_set_guard(bool on);
+/* Passes look at each result, and fail at the first layer that gives numbers
+ * that are not finite. Slow. */
+void ln_set_check_numerics(bool on);
+bool ln_checks_numerics(void);
 
 /* ---- nets: graphs of layers ---------------------------------------------- */
 

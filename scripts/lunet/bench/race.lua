@@ -46,17 +46,6 @@ local function given_shape(text)
   return shape
 end
 
--- Each name once, the textbook first, the best last.
-local function methods_of(description)
-  local list, seen = {}, {}
-  for i = #description.methods, 1, -1 do
-    local method = description.methods[i]
-    if not seen[method] then list[#list + 1] = method end
-    seen[method] = true
-  end
-  return list
-end
-
 local function flops_of(layer, inputs)
   local core_net, shapes = layer:core_net(), {}
   for i, x in ipairs(inputs) do shapes[i] = x:shape() end
@@ -113,7 +102,8 @@ return function(o)
                                          o.threads[1]))
   local rows = { { "method", "pass", "microseconds", "GFLOP/s", "gain" } }
   local first
-  for _, method in ipairs(methods_of(description)) do
+  for i = #description.methods, 1, -1 do -- the best last
+    local method = description.methods[i]
     local fine, times, modes, flops = pcall(time_method, o.plugin, options,
                                             method, inputs, o)
     if fine then

@@ -41,6 +41,10 @@ typedef int ln_lane_numbers_ __attribute__((vector_size(LN_VECTOR * 4)));
   __builtin_shuffle(a, b, (ln_lane_numbers_){ LN_EACH_LANE_(f, s) })
 #endif
 
+/* A vector whose lane i is number f(i, 0) of a and b, taken as 2 * LN_VECTOR
+ * numbers; f is a macro. */
+#define LN_PICK(a, b, f) LN_PICK_(a, b, f, 0)
+
 /* One step of a transposition: of each square of 2s x 2s, the upper right and
  * the lower left quarter change places. */
 #define LN_TRADE_(row, s)                                       \

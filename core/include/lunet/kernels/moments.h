@@ -24,10 +24,17 @@ typedef struct ln_sums {
   double v, vx;
 } ln_sums;
 
+/* Halves are added until one number is left: no long row of additions, each
+ * of which would wait for the one before it. */
 LN_INLINE double ln_vector_sum_(ln_vector v) {
-  double sum = 0;
-  for (int i = 0; i < LN_VECTOR; i++) sum += (double)v[i];
-  return sum;
+  double lanes[LN_VECTOR];
+#pragma GCC unroll 16
+  for (int i = 0; i < LN_VECTOR; i++) lanes[i] = (double)v[i];
+#pragma GCC unroll 4
+  for (int half = LN_VECTOR / 2; half > 0; half /= 2)
+#pragma GCC unroll 8
+    for (int i = 0; i < half; i++) lanes[i] += lanes[i + half];
+  return lanes[0];
 }
 
 static inline double ln_block_sum_(const float *x, int64_t n) {

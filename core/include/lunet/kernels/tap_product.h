@@ -21,8 +21,7 @@
 enum {
   LN_MOST_PIXELS = LN_VECTOR_REGISTERS == 32 ? 14 : 6,  /* of filter lanes */
   LN_MOST_FILTERS = LN_VECTOR_REGISTERS == 32 ? 8 : 4,  /* of pixel lanes */
-  LN_MOST_TAPS = LN_VECTOR_REGISTERS == 32 ? 8 : 4,     /* of a gradient */
-  LN_SOME_TAPS = LN_VECTOR_REGISTERS == 32 ? 3 : 2
+  LN_MOST_TAPS = LN_VECTOR_REGISTERS == 32 ? 8 : 4      /* of a gradient */
 };
 
 /* f(1), f(2), ... up to the largest number that a kernel takes. */
@@ -113,11 +112,12 @@ static inline void ln_filter_lanes_row(const ln_filter_lanes *f, int vectors,
 
 /* Some filters by 2 vectors of pixels or, where the filters are few, by 4, so
  * that enough sums grow at once. Vector v begins at plane + at[v];
- * w[t * filters + k], to[(k * LN_MOST_VECTORS + v) * LN_VECTOR + p]. */
+ * w[t * filters + k], to[k * to_filter + v * LN_VECTOR + p]. */
 typedef struct ln_pixel_lanes {
   int64_t taps;
   const int64_t *offset;
   const float *w, *start; /* start NULL: 0 */
+  ptrdiff_t to_filter;
   bool rectify;
 } ln_pixel_lanes;
 
@@ -154,7 +154,7 @@ LN_INLINE void ln_pixel_lanes_(const int filters, const ln_pixel_lanes *f,
   for (int k = 0; k < filters; k++)
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; v++)
-      ln_store(to + (k * LN_MOST_VECTORS + v) * LN_VECTOR,
+      ln_store(to + k * f->to_filter + v * LN_VECTOR,
                f->rectify ? ln_rectify(sum[k][v]) : sum[k][v]);
 }
 
@@ -237,38 +237,84 @@ __attribute__((noinline, unused)) static void ln_filter_gradient(
                         sums, sums_part);
 }
 
-/* The same with pixels in the lanes: LN_MOST_FILTERS filters by LN_SOME_TAPS
- * taps. A row of dy is whole vectors, zeros behind its last pixel; each number
- * of `sums` is a vector whose lanes are still to be added:
- * sums[(k * taps_in_all + t) * LN_VECTOR]. */
-__attribute__((noinline, unused)) static void ln_pixel_gradient(
-    int64_t rows, int64_t columns, const int64_t *offset, const float *plane,
-    ptrdiff_t plane_row, const float *dy, ptrdiff_t dy_filter, float *sums,
-    ptrdiff_t sums_filter) {
-  ln_vector sum[LN_MOST_FILTERS][LN_SOME_TAPS];
+/* The same with pixels in the lanes: a few filters, each by so many taps at
+ * once, the more the fewer they are. */
+LN_INLINE int ln_gradient_taps(int64_t filters) {
+  if (filters <= LN_FEW_FILTERS) return 4;
+  return LN_VECTOR_REGISTERS == 32 ? 3 : 2;
+}
+
+/* A row of dy is whole vectors, zeros behind its last pixel; each number of
+ * `sums` is a vector whose lanes are still to be added:
+ * sums[k * sums_filter + t * LN_VECTOR]. */
+typedef struct ln_pixel_gradient {
+  int64_t rows, columns; /* of dy */
+  const float *plane, *dy;
+  ptrdiff_t plane_row, dy_filter, sums_filter;
+} ln_pixel_gradient;
+
+LN_INLINE void ln_pixel_gradient_(const int filters,
+                                  const ln_pixel_gradient *f,
+                                  const int64_t *offset, float *sums) {
+  const int taps = ln_gradient_taps(filters);
+  const ptrdiff_t dy_filter = f->dy_filter;
+  const float *plane = f->plane, *dy = f->dy;
+  ln_vector sum[LN_MOST_FILTERS][4];
 #pragma GCC unroll 8
-  for (int k = 0; k < LN_MOST_FILTERS; k++)
-#pragma GCC unroll 3
-    for (int t = 0; t < LN_SOME_TAPS; t++)
-      sum[k][t] = ln_load(sums + k * sums_filter + t * LN_VECTOR);
-  for (int64_t r = 0; r < rows; r++, plane += plane_row, dy += columns)
-    for (int64_t p = 0; p < columns; p += LN_VECTOR) {
-      ln_vector x[LN_SOME_TAPS];
-#pragma GCC unroll 3
-      for (int t = 0; t < LN_SOME_TAPS; t++)
-        x[t] = ln_load(plane + offset[t] + p);
+  for (int k = 0; k < filters; k++)
+#pragma GCC unroll 4
+    for (int t = 0; t < taps; t++)
+      sum[k][t] = ln_load(sums + k * f->sums_filter + t * LN_VECTOR);
+  for (int64_t r = 0; r < f->rows; r++, plane += f->plane_row)
+    for (int64_t p = 0; p < f->columns; p += LN_VECTOR, dy += LN_VECTOR) {
+      ln_vector x[4];
+#pragma GCC unroll 4
+      for (int t = 0; t < taps; t++) x[t] = ln_load_once(plane + offset[t] + p);
 #pragma GCC unroll 8
-      for (int k = 0; k < LN_MOST_FILTERS; k++) {
-        const ln_vector g = ln_load(dy + k * dy_filter + p);
-#pragma GCC unroll 3
-        for (int t = 0; t < LN_SOME_TAPS; t++) sum[k][t] += g * x[t];
+      for (int k = 0; k < filters; k++) {
+        const ln_vector g = ln_load_once(dy + k * dy_filter);
+#pragma GCC unroll 4
+        for (int t = 0; t < taps; t++) sum[k][t] += g * x[t];
       }
     }
 #pragma GCC unroll 8
-  for (int k = 0; k < LN_MOST_FILTERS; k++)
-#pragma GCC unroll 3
-    for (int t = 0; t < LN_SOME_TAPS; t++)
-      ln_store(sums + k * sums_filter + t * LN_VECTOR, sum[k][t]);
+  for (int k = 0; k < filters; k++)
+#pragma GCC unroll 4
+    for (int t = 0; t < taps; t++)
+      ln_store(sums + k * f->sums_filter + t * LN_VECTOR, sum[k][t]);
+}
+
+typedef void ln_pixel_gradient_function_(const ln_pixel_gradient *f,
+                                         const int64_t *offset, float *sums);
+#define LN_GRADIENT_(n)                                                     \
+  __attribute__((noinline, unused)) static void ln_gradient_##n##_(         \
+      const ln_pixel_gradient *f, const int64_t *offset, float *sums) {     \
+    ln_pixel_gradient_(n, f, offset, sums);                                 \
+  }
+#define LN_GRADIENT_NAME_(n) ln_gradient_##n##_,
+
+#if LN_VECTOR_REGISTERS == 32
+LN_TO_8_(LN_GRADIENT_)
+static ln_pixel_gradient_function_ *const ln_gradient_of_[9] = {
+  NULL, LN_TO_8_(LN_GRADIENT_NAME_)
+};
+#else
+LN_TO_4_(LN_GRADIENT_)
+static ln_pixel_gradient_function_ *const ln_gradient_of_[5] = {
+  NULL, LN_TO_4_(LN_GRADIENT_NAME_)
+};
+#endif
+
+/* All taps. `offset` and `sums` have room for a few more, which are wasted. */
+enum { LN_SPARE_TAPS = 3 };
+
+static inline void ln_pixel_gradient_taps(const ln_pixel_gradient *f,
+                                          int64_t filters, int64_t taps,
+                                          const int64_t *offset,
+                                          float *sums) {
+  const int step = ln_gradient_taps(filters);
+  for (int64_t t = 0; t < taps; t += step)
+    ln_gradient_of_[filters](f, offset + t, sums + t * LN_VECTOR);
 }
 
 #endif

@@ -9,20 +9,15 @@
  *           ones, to the first, row by row. The rest get nothing
  * Source    Lecture 14, "Pooling Layer"; ties, NaN and ceil_mode as in PyTorch
  *
- * The textbook loops come first. Below them the two most common windows: "2x2"
- * and "3x3" sweep along whole rows, which the compiler turns into vectors, and
- * keep one byte an output for backward: which pixel of the window won.
+ * The textbook loops come first. The two most common windows have methods of
+ * their own, "2x2" (pairs.c) and "3x3" (below them): both sweep along whole
+ * rows and keep one byte an output for backward, which pixel of the window won.
  */
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
 
-#include <lunet/plugin.h>
-
-typedef struct max_pool2d {
-  int64_t kernel_size[2], stride[2], padding[2], dilation[2]; /* rows, cols */
-  bool ceil_mode, strict;
-} max_pool2d;
+#include "max_pool2d.h"
 
 #define MOST 65535 /* of one window size; keeps their products small */
 
@@ -144,16 +139,11 @@ static ln_status backward(const void *self, const ln_call *call) {
   return LN_OK;
 }
 
-/* ---- what the fast methods share ----------------------------------------- */
+/* ---- method "3x3" -------------------------------------------------------- */
 
-static bool has_window(const max_pool2d *o, int64_t size,
-                       int64_t most_padding) {
-  for (int d = 0; d < 2; d++)
-    if (o->kernel_size[d] != size || o->stride[d] != 2 ||
-        o->padding[d] > most_padding || o->dilation[d] != 1)
-      return false;
-  return true;
-}
+/* Windows of 3x3 with stride 2, which overlap, and may stick out by one. Those
+ * that do not stick out at a side go in one sweep along the row; the others,
+ * one or two a row, go by the textbook. */
 
 /* The best pixel so far of a window, and which of the window's it is, counted
  * row by row. */
@@ -169,89 +159,6 @@ static inline champion challenge(champion best, float challenger,
   return (champion){ wins ? challenger : best.value,
                      wins ? which : best.which };
 }
-
-/* ---- method "2x2" -------------------------------------------------------- */
-
-/* Windows of 2x2 that touch: no borders, no overlap. A last odd row or column
- * is never read. */
-
-static ln_status pairs_plan(const void *self, ln_infer *io) {
-  const bool suited = has_window(self, 2, 0) &&
-                      2 * io->y[0].dim[2] <= io->x[0].dim[2] &&
-                      2 * io->y[0].dim[3] <= io->x[0].dim[3];
-  io->saved = ln_count(&io->y[0]); /* a byte each */
-  return suited ? LN_OK : LN_UNSUITED;
-}
-
-/* Two rows of W pixels. */
-static void pool_pairs(const float *restrict x, int64_t W, int64_t OW,
-                       float *restrict y, uint8_t *restrict winner) {
-  for (int64_t i = 0; i < OW; i++) {
-    champion best = { x[2 * i], 0 };
-    best = challenge(best, x[2 * i + 1], 1);
-    best = challenge(best, x[2 * i + W], 2);
-    best = challenge(best, x[2 * i + W + 1], 3);
-    y[i] = best.value;
-    winner[i] = (uint8_t)best.which;
-  }
-}
-
-static ln_status pairs_forward(const void *self, const ln_call *call) {
-  const sizes s = sizes_of(self, call);
-  const float(*x)[s.H * s.W] = (void *)ln_x(call, 0);
-  float(*y)[s.OH][s.OW] = (void *)ln_y(call, 0);
-  uint8_t(*winner)[s.OH][s.OW] = call->saved;
-
-  for (int64_t p = 0; p < s.planes; p++)
-    for (int64_t oy = 0; oy < s.OH; oy++)
-      pool_pairs(x[p] + 2 * oy * s.W, s.W, s.OW, y[p][oy], winner[p][oy]);
-  return LN_OK;
-}
-
-/* The value, or 0. By a mask, so that the loop below has no branch. */
-static inline float only_if(bool applies, float value) {
-  uint32_t bits;
-  memcpy(&bits, &value, sizeof bits);
-  bits &= 0u - (uint32_t)applies;
-  memcpy(&value, &bits, sizeof bits);
-  return value;
-}
-
-/* Every pixel lies in one window at most, so its gradient is written once. */
-static void spread_pairs(const float *restrict dy,
-                         const uint8_t *restrict winner, int64_t OW,
-                         float *restrict upper, float *restrict lower) {
-  for (int64_t i = 0; i < OW; i++) {
-    upper[2 * i] = only_if(winner[i] == 0, dy[i]);
-    upper[2 * i + 1] = only_if(winner[i] == 1, dy[i]);
-    lower[2 * i] = only_if(winner[i] == 2, dy[i]);
-    lower[2 * i + 1] = only_if(winner[i] == 3, dy[i]);
-  }
-}
-
-static ln_status pairs_backward(const void *self, const ln_call *call) {
-  const sizes s = sizes_of(self, call);
-  const float(*dy)[s.OH][s.OW] = (void *)ln_dy(call, 0);
-  float(*dx)[s.H][s.W] = (void *)ln_dx(call, 0);
-  uint8_t(*winner)[s.OH][s.OW] = call->saved;
-
-  for (int64_t p = 0; p < s.planes; p++) {
-    for (int64_t oy = 0; oy < s.OH; oy++) {
-      float *upper = dx[p][2 * oy], *lower = dx[p][2 * oy + 1];
-      spread_pairs(dy[p][oy], winner[p][oy], s.OW, upper, lower);
-      for (int64_t ix = 2 * s.OW; ix < s.W; ix++) upper[ix] = lower[ix] = 0;
-    }
-    for (int64_t iy = 2 * s.OH; iy < s.H; iy++)
-      memset(dx[p][iy], 0, sizeof dx[p][iy]);
-  }
-  return LN_OK;
-}
-
-/* ---- method "3x3" -------------------------------------------------------- */
-
-/* Windows of 3x3 with stride 2, which overlap, and may stick out by one. Those
- * that do not stick out at a side go in one sweep along the row; the others,
- * one or two a row, go by the textbook. */
 
 static ln_status threes_plan(const void *self, ln_infer *io) {
   if (!has_window(self, 3, 1)) return LN_UNSUITED;
@@ -354,12 +261,19 @@ static ln_status threes_backward(const void *self, const ln_call *call) {
   return LN_OK;
 }
 
+#define PAIRS(bits, suffix)                                                    \
+  {                                                                            \
+    .method = "2x2", .isa = bits, .plan = pairs_plan_##suffix,                 \
+    .forward = pairs_forward_##suffix, .backward = pairs_backward_##suffix,    \
+    .per_sample = 1                                                            \
+  }
+
 static const ln_kernel kernels[] = {
-  { .method = "2x2",
-    .plan = pairs_plan,
-    .forward = pairs_forward,
-    .backward = pairs_backward,
-    .per_sample = 1 },
+#ifdef __x86_64__
+  PAIRS(LN_CPU_AVX512, avx512),
+  PAIRS(LN_CPU_AVX2_FMA, avx2),
+#endif
+  PAIRS(0, baseline),
   { .method = "3x3",
     .plan = threes_plan,
     .forward = threes_forward,

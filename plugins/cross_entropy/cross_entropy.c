@@ -13,17 +13,12 @@
  * softmax is part of it: do not put one in front. log p[n,k] is computed as
  * x[n,k] - L[n] with L[n] = log of the sum of exp(x[n,.]), so that no small p
  * can underflow; L is kept for backward.
+ *
+ * The textbook loops stand here; vector.c does the same in vectors and threads.
  */
+#include "cross_entropy.h"
+
 #include <math.h>
-
-#include <lunet/plugin.h>
-
-typedef struct cross_entropy {
-  double label_smoothing;
-  int reduction;
-} cross_entropy;
-
-enum { MEAN = 0, SUM = 1 };
 
 static const ln_option options[] = {
   LN_REAL(cross_entropy, label_smoothing, 0, 0, 1,
@@ -55,6 +50,16 @@ static ln_status check_label(const ln_host *host, float label, int64_t n,
                  (double)label, n + 1, K, K - 1);
 }
 
+ln_status cross_entropy_check_labels(const ln_call *call) {
+  const int64_t N = ln_x_dim(call, 0, 0), K = ln_x_dim(call, 0, 1);
+  const float *target = ln_x(call, 1);
+  for (int64_t n = 0; n < N; n++)
+    if (check_label(call->host, target[n], n, K) != LN_OK) return LN_FAILED;
+  return LN_OK;
+}
+
+/* ---- the textbook -------------------------------------------------------- */
+
 /* The logarithm of the sum of exp(x[k]). */
 static double log_sum_exp(const float *x, int64_t K) {
   float largest = -INFINITY;
@@ -81,13 +86,13 @@ static ln_status forward(const void *self, const ln_call *call) {
   const float *target = ln_x(call, 1);
   double *L = call->saved;
 
+  if (cross_entropy_check_labels(call) != LN_OK) return LN_FAILED;
   double sum = 0;
   for (int64_t n = 0; n < N; n++) {
-    if (check_label(call->host, target[n], n, K) != LN_OK) return LN_FAILED;
     L[n] = log_sum_exp(x[n], K);
     sum += item_loss(x[n], K, (int64_t)target[n], L[n], o->label_smoothing);
   }
-  ln_y(call, 0)[0] = (float)(o->reduction == MEAN ? sum / (double)N : sum);
+  ln_y(call, 0)[0] = cross_entropy_reduced(o, sum, N);
   return LN_OK;
 }
 
@@ -99,8 +104,7 @@ static ln_status backward(const void *self, const ln_call *call) {
   const double *L = call->saved;
   float(*dx)[K] = (void *)ln_dx(call, 0);
 
-  const double dy = ln_dy(call, 0)[0];
-  const float scale = (float)(o->reduction == MEAN ? dy / (double)N : dy);
+  const float scale = cross_entropy_scale(o, call);
   const float spread = (float)(o->label_smoothing / (double)K);
   for (int64_t n = 0; n < N; n++) {
     for (int64_t k = 0; k < K; k++)
@@ -109,6 +113,13 @@ static ln_status backward(const void *self, const ln_call *call) {
   }
   return LN_OK;
 }
+
+#define VECTOR(bits, suffix)                                                   \
+  {                                                                            \
+    .method = "vector", .isa = bits, .plan = vector_plan_##suffix,             \
+    .forward = vector_forward_##suffix, .backward = vector_backward_##suffix   \
+  }
+static const ln_kernel kernels[] = { LN_FOR_EACH_ISA(VECTOR) };
 
 static const ln_layer layer = {
   LN_LAYER,
@@ -126,5 +137,6 @@ static const ln_layer layer = {
   .infer = infer,
   .forward = forward,
   .backward = backward,
+  LN_KERNELS(kernels),
 };
 LN_PLUGIN("cross_entropy", "1.0", &layer);

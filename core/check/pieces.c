@@ -1,38 +1,40 @@
-/* guard.c - memory between pages that nobody may touch; see guard.h.
+/* pieces.c - memory between pages that nobody may touch; see pieces.h.
  *
  * One reservation of address space holds all pieces side by side, each in a
  * room of its own; pieces are taken in a ring. */
-#include "check/guard.h"
+#include "check/pieces.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
-#define PAGE     4096
+#include "base/guard.h"
+
 #define ROOM     (1 << 20)
-#define STRIDE   (ROOM + 2 * PAGE)
 #define CANARY   0xC5
 #define CANARIES 256 /* bytes on the open side */
 
 static char *reserved;
-static ln_piece pieces[LN_GUARD_PIECES];
+static size_t stride; /* a room and its guards */
+static ln_piece pieces[LN_MOST_PIECES];
 static int next;
 static bool relaxed;
 
 static void reserve(void) {
-  const size_t bytes = (size_t)LN_GUARD_PIECES * STRIDE;
-  reserved = mmap(NULL, bytes, PROT_NONE,
-                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (reserved == MAP_FAILED) {
-    perror("check-plugin: no address space for guarded memory");
+  const size_t page = (size_t)ln_page_bytes();
+  stride = ROOM + 2 * page;
+  const int64_t bytes = (int64_t)(LN_MOST_PIECES * stride);
+  reserved = ln_pages_new(bytes);
+  if (!reserved) {
+    fprintf(stderr, "check-plugin: %s\n", ln_error());
     _Exit(EXIT_FAILURE);
   }
-  for (int i = 0; i < LN_GUARD_PIECES; i++)
-    pieces[i].room = reserved + (size_t)i * STRIDE + PAGE;
+  ln_pages_allow(reserved, bytes, LN_PAGES_NOTHING);
+  for (int i = 0; i < LN_MOST_PIECES; i++)
+    pieces[i].room = reserved + (size_t)i * stride + page;
 }
 
-bool ln_guard_fits(int64_t bytes) {
+bool ln_piece_fits(int64_t bytes) {
   return bytes <= ROOM - 2 * CANARIES;
 }
 
@@ -54,16 +56,16 @@ static void fill_with(char *data, int64_t bytes, uint32_t fill) {
     memcpy(data + i, &fill, (size_t)(bytes - i < 4 ? bytes - i : 4));
 }
 
-ln_piece *ln_guard_take(const char *name, int64_t bytes, bool floats, bool left,
+ln_piece *ln_piece_take(const char *name, int64_t bytes, bool floats, bool left,
                         uint32_t fill) {
   if (!reserved) reserve();
   ln_piece *p = &pieces[next];
-  next = (next + 1) % LN_GUARD_PIECES;
+  next = (next + 1) % LN_MOST_PIECES;
   snprintf(p->name, sizeof p->name, "%s", name);
   p->bytes = bytes;
   p->floats = floats;
   p->data = place(p, left);
-  ln_guard_set(p, LN_PIECE_OPEN);
+  ln_piece_set(p, LN_PIECE_OPEN);
   char *begin, *end;
   surroundings(p, &begin, &end);
   memset(begin, CANARY, (size_t)(end - begin));
@@ -71,22 +73,23 @@ ln_piece *ln_guard_take(const char *name, int64_t bytes, bool floats, bool left,
   return p;
 }
 
-void ln_guard_relax(bool yes) {
+void ln_pieces_relax(bool yes) {
   relaxed = yes;
 }
 
-void ln_guard_set(ln_piece *p, ln_piece_state state) {
-  const int access = state == LN_PIECE_OPEN     ? PROT_READ | PROT_WRITE
-                     : state == LN_PIECE_SEALED ? PROT_READ
-                                                : PROT_NONE;
+void ln_piece_set(ln_piece *p, ln_piece_state state) {
+  const ln_pages_access access = state == LN_PIECE_OPEN ? LN_PAGES_WRITE
+                                 : state == LN_PIECE_SEALED
+                                     ? LN_PAGES_READ
+                                     : LN_PAGES_NOTHING;
   const bool lax = relaxed && state != LN_PIECE_WITHHELD;
-  const int wanted = lax ? PROT_READ | PROT_WRITE : access;
-  if (p->access != wanted) mprotect(p->room, ROOM, wanted);
+  const ln_pages_access wanted = lax ? LN_PAGES_WRITE : access;
+  if (p->access != wanted) ln_pages_allow(p->room, ROOM, wanted);
   p->access = wanted;
   p->state = state;
 }
 
-bool ln_guard_intact(const ln_piece *p, int64_t *offset) {
+bool ln_piece_is_intact(const ln_piece *p, int64_t *offset) {
   char *begin, *end;
   surroundings(p, &begin, &end);
   for (const char *at = begin; at < end; at++) {
@@ -99,11 +102,11 @@ bool ln_guard_intact(const ln_piece *p, int64_t *offset) {
   return true;
 }
 
-const ln_piece *ln_guard_find(const void *address) {
+const ln_piece *ln_piece_at(const void *address) {
   const char *at = address;
   if (!reserved || at < reserved ||
-      at >= reserved + (size_t)LN_GUARD_PIECES * STRIDE)
+      at >= reserved + LN_MOST_PIECES * stride)
     return NULL;
-  const ln_piece *p = &pieces[(size_t)(at - reserved) / STRIDE];
+  const ln_piece *p = &pieces[(size_t)(at - reserved) / stride];
   return p->state == LN_PIECE_FREE ? NULL : p;
 }
