@@ -95,6 +95,8 @@ static const ln_check rows[] = {
     "the row does not look at call->activation, or applies another function" },
   { "methods.parts", "a pass in parts gives what the whole gives",
     "a reduce forgets a slice, or merges wrongly" },
+  { "methods.isa", "a row needs no instruction set beyond its isa",
+    "isa is too low, or the whole file was compiled for one processor" },
   { "promises.per_sample", "item i depends on item i alone",
     "a sum over the batch, or the place in the batch is not looked at" },
   { "promises.in_place", "y over x, dx over dy give the same",

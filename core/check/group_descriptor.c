@@ -159,6 +159,8 @@ static void check_shapes(ln_checking *c) {
   if (!l->backward) ln_remark(c, "descriptor.shapes", "it has no backward");
 }
 
+enum { known_sets = LN_CPU_AVX2_FMA | LN_CPU_AVX512 | LN_CPU_NEON };
+
 static void check_method(ln_checking *c, const ln_kernel *k, int64_t index) {
   const ln_layer *l = &c->known->layer;
   const char *name = k->method ? k->method : "";
@@ -184,6 +186,15 @@ static void check_method(ln_checking *c, const ln_kernel *k, int64_t index) {
   if (parts && !k->per_sample)
     ln_report(c, "descriptor.methods",
               "\"%s\" has passes in parts, but is not per_sample", name);
+  if (k->isa & ~(uint64_t)known_sets)
+    ln_report(c, "descriptor.methods",
+              "\"%s\" needs an unknown instruction set, isa 0x%" PRIx64
+              ", and is never used",
+              name, k->isa);
+  if (k->activations & ~LN_ACCEPTS(LN_IS_RELU))
+    ln_report(c, "descriptor.methods",
+              "\"%s\" accepts an unknown activation, 0x%" PRIx32, name,
+              k->activations);
   if (k->activations && !(l->traits & LN_FORGETS_Y))
     ln_report(c, "descriptor.methods",
               "\"%s\" takes an activation, which needs LN_FORGETS_Y", name);

@@ -229,6 +229,8 @@ void ln_group_memory(ln_checking *c) {
       if (!ln_trial_draw(&t, c, &s, i, method)) continue;
       fill_twice(c, &t, true);
       fill_twice(c, &t, false);
+      if (ln_trial_slice(&t, 1)) fill_twice(c, &t, true);
+      ln_trial_slice(&t, 0);
       if (i == 0) {
         count_heap_calls(c, &t);
         look_for_leaks(c, &t);

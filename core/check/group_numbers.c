@@ -135,7 +135,7 @@ static void check_gradient(const question *q, ln_dice *d) {
 
 static double step_of(const ln_trial *t, const ln_numbers *n) {
   if (!(t->checking->known->layer.traits & LN_NONSMOOTH)) return 1e-2;
-  return (n->count > 100 ? 4.0 / (double)n->count : 0.04) / 4.5;
+  return ln_trial_gap(n->count) / 4.5;
 }
 
 static void check_gradients(ln_trial *t, uint64_t seed, bool training) {

@@ -6,6 +6,7 @@
 
 #include "base/threads.h"
 #include "check/pieces.h"
+#include "check/stepping.h"
 #include "check/trial.h"
 #include "check/watch.h"
 #include "host/activity.h"
@@ -321,7 +322,9 @@ static void run_one(void *arg, int64_t index, int slot) {
   const pass *p = arg;
   frame *f = p->frames[index];
   ln_activity_begin(&f->activity);
+  if (p->way->step_by_step) ln_steps_begin();
   f->status = p->function(p->trial->instance->self, &f->running.call);
+  if (p->way->step_by_step) ln_steps_end();
   ln_activity_end(&f->activity);
 }
 

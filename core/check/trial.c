@@ -244,12 +244,16 @@ bool ln_trial_draw(ln_trial *t, ln_checking *c, ln_sample *s, int number,
 
 /* ---- filling ---- */
 
-/* Different numbers, none near 0 and no two near each other: so that a small
- * step crosses no kink. */
-static void fill_spaced(ln_dice *d, ln_numbers *n) {
-  const double gap = n->count > 100 ? 4.0 / (double)n->count : 0.04;
+double ln_trial_gap(int64_t count) {
+  return count > 100 ? 4.0 / (double)count : 0.04;
+}
+
+/* Different numbers, no two near each other: so that a small step crosses no
+ * kink. `offset` from 0 to 1 shifts them between those of other inputs. */
+static void fill_spaced(ln_dice *d, ln_numbers *n, double offset) {
+  const double gap = ln_trial_gap(n->count);
   for (int64_t i = 0; i < n->count; i++)
-    n->at[i] = (float)(((double)i + 0.5 - (double)(n->count / 2)) * gap);
+    n->at[i] = (float)(((double)i + offset - (double)(n->count / 2)) * gap);
   for (int64_t i = n->count - 1; i > 0; i--) {
     const int64_t k = ln_dice_between(d, 0, i);
     const float v = n->at[i];
@@ -262,11 +266,25 @@ static void fill_normal(ln_dice *d, ln_numbers *n) {
   for (int64_t i = 0; i < n->count; i++) n->at[i] = (float)ln_dice_normal(d);
 }
 
+static void fill_values(ln_dice *d, const ln_trial *t, ln_numbers *n,
+                        double offset) {
+  if (t->checking->known->layer.traits & LN_NONSMOOTH)
+    fill_spaced(d, n, offset);
+  else
+    fill_normal(d, n);
+}
+
+/* Inputs keep away from 0 and from their neighbours. */
+static double offset_of(const ln_trial *t, int k) {
+  if (t->n_x == 1) return 0.5;
+  return k % 2 ? 0.75 : 0.25;
+}
+
 /* The target of a loss: class ids where it lacks a dim of the scores. */
 static void fill_target(ln_dice *d, const ln_trial *t, ln_numbers *target) {
   const ln_shape *scores = &t->x[0].shape;
   if (target->shape.rank >= scores->rank || scores->rank < 2) {
-    fill_normal(d, target);
+    fill_values(d, t, target, 0.75);
     return;
   }
   for (int64_t i = 0; i < target->count; i++)
@@ -286,10 +304,8 @@ void ln_trial_fill(ln_trial *t, uint64_t seed) {
   for (int k = 0; k < t->n_x; k++) {
     if (l->kind == LN_LOSS && k == t->n_x - 1)
       fill_target(&d, t, &t->x[k]);
-    else if (l->traits & LN_NONSMOOTH)
-      fill_spaced(&d, &t->x[k]);
     else
-      fill_normal(&d, &t->x[k]);
+      fill_values(&d, t, &t->x[k], offset_of(t, k));
   }
   for (int k = 0; k < t->n_w; k++)
     fill_parameter(&d, ln_instance_weight(t->instance, k)->value, &t->w[k],

@@ -28,6 +28,7 @@ typedef struct ln_way {
   bool together;   /* slices on several threads */
   bool without_dw; /* gradients that nobody wants */
   bool without_dx;
+  bool step_by_step; /* see stepping.h */
   int32_t activation;
   const ln_host *host; /* NULL: the instance's own */
 } ln_way;
@@ -69,6 +70,10 @@ bool ln_trial_backward(ln_trial *, const ln_way *);
 bool ln_trial_has_backward(const ln_trial *);
 /* Does this input get a gradient? */
 bool ln_trial_gives_dx(const ln_trial *, int i);
+
+/* How far apart the inputs of a layer with kinks are, where there are so
+ * many: at least half of it from any other number that they may meet. */
+double ln_trial_gap(int64_t count);
 
 /* Copies of numbers, for comparing later. */
 ln_numbers ln_numbers_copy(const ln_numbers *);
