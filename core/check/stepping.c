@@ -14,7 +14,7 @@
 #include <signal.h>
 #include <ucontext.h>
 
-enum { TRAP_FLAG = 1 << 8, MOST_STEPS = 20000 };
+enum { TRAP_FLAG = 1 << 8, MOST_STEPS = 1000 };
 
 static const uint8_t *code_begin, *code_end;
 static volatile int steps_left;

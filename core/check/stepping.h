@@ -8,8 +8,8 @@
 /* Watches the code of the plugin with this handle of dlopen from now on. false:
  * not possible on this machine. */
 bool ln_steps_watch(void *handle);
-/* Around a call. Only its first instructions are looked at, some ten thousand:
- * a loop repeats what it does. */
+/* Around a call. Only its first thousand instructions are looked at: each costs
+ * a signal, and a loop repeats what it does. */
 void ln_steps_begin(void);
 void ln_steps_end(void);
 /* The LN_CPU_... bits that were needed since ln_steps_watch; LN_CPU_AVX512 also

@@ -219,7 +219,9 @@ bool ln_trial_slice(ln_trial *t, int64_t items) {
   if (items > 0 && (!batch || (batch + items - 1) / items > LN_MOST_SLICES))
     return false;
   if (!infer(t, items)) return false;
-  t->items = t->inference.per_sample && items < batch ? items : 0;
+  const bool fit = all_fit(t);
+  if (!fit && !infer(t, 0)) return false;
+  t->items = fit && t->inference.per_sample && items < batch ? items : 0;
   make_memory(t);
   return items == 0 || t->items > 0;
 }
