@@ -95,6 +95,8 @@ static const ln_check rows[] = {
     "the row does not look at call->activation, or applies another function" },
   { "methods.parts", "a pass in parts gives what the whole gives",
     "a reduce forgets a slice, or merges wrongly" },
+  { "methods.per_sample", "a row that is per_sample gives the same in slices",
+    "the row sums over its slice, or takes it for the whole batch" },
   { "methods.isa", "a row needs no instruction set beyond its isa",
     "isa is too low, or the whole file was compiled for one processor" },
   { "promises.per_sample", "item i depends on item i alone",

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -61,7 +62,8 @@ static bool read_number(const char *text, uint64_t low, uint64_t high,
   char *end = NULL;
   errno = 0;
   *out = text ? strtoull(text, &end, 10) : 0;
-  return text && *text && !*end && !errno && *out >= low && *out <= high;
+  const bool starts_well = text && *text >= '0' && *text <= '9';
+  return starts_well && !*end && !errno && *out >= low && *out <= high;
 }
 
 static bool is_group(const char *name) {
@@ -69,6 +71,17 @@ static bool is_group(const char *name) {
   for (int i = 0; name && (g = ln_group_row(i)); i++)
     if (!strcmp(g->name, name)) return true;
   return name && !strcmp(name, "sanitizer");
+}
+
+static int refuse_group(const char *name) {
+  const ln_group *g;
+  fprintf(stderr,
+          "lunet check-plugin: --only takes a group of checks, not "
+          "'%s'; there are",
+          name ? name : "");
+  for (int i = 0; (g = ln_group_row(i)); i++) fprintf(stderr, " %s,", g->name);
+  fprintf(stderr, " sanitizer\n");
+  return EXIT_USAGE;
 }
 
 /* Options and targets may be mixed: targets are moved to the front. */
@@ -90,7 +103,7 @@ static int read_request(int argc, char **argv, request *r, int *n_targets) {
         return refuse("--seed takes a whole number, not", next ? next : "");
       i++;
     } else if (!strcmp(word, "--only")) {
-      if (!is_group(next)) return refuse("no group", next ? next : "");
+      if (!is_group(next)) return refuse_group(next);
       r->only = next, i++;
     } else if (!strcmp(word, "--junit")) {
       if (!next) return refuse("no file follows", word);
@@ -131,17 +144,38 @@ static ln_status find_word(const char *word, target *t) {
   return LN_OK;
 }
 
+static ln_status find_file(const char *name, target *t) {
+  struct stat s;
+  static const char kinds[] = "check-plugin takes a plugin (.so), a source in "
+                              "C (.c) or C++ (.cpp, .cc, .cxx), or the word "
+                              "of a layer such as conv2d";
+  if (!realpath(name, t->path) || access(name, R_OK))
+    return ln_set_error("%s: %s\n  %s", name, strerror(errno), kinds);
+  if (!stat(name, &s) && S_ISDIR(s.st_mode))
+    return ln_set_error("%s is a folder\n  %s", name, kinds);
+  if (!ends_with(name, ".so"))
+    return ln_set_error("%s is not the name of a plugin\n  %s", name, kinds);
+  return LN_OK;
+}
+
 static ln_status find_target(const char *name, target *t) {
   *t = (target){ .name = name };
   if (ln_is_source(name)) {
     t->source = name;
     return ln_build_plugin(name, "", t->path, sizeof t->path);
   }
-  if (!ends_with(name, ".so") && !strchr(name, '/')) return find_word(name, t);
-  if (access(name, R_OK)) return ln_set_error("%s: %s", name, strerror(errno));
-  if (!realpath(name, t->path))
-    return ln_set_error("%s: %s", name, strerror(errno));
-  return LN_OK;
+  if (strpbrk(name, "/.")) return find_file(name, t);
+  if (!find_word(name, t)) return LN_OK;
+  return access(name, F_OK) ? LN_FAILED : find_file(name, t);
+}
+
+/* The sanitizers are put in by the compiler. */
+static ln_status check_wishes(const request *r, const target *t) {
+  const bool only = r->only && !strcmp(r->only, "sanitizer");
+  if (t->source || !(r->sanitize || only)) return LN_OK;
+  return ln_set_error("the sanitizers need a source to compile, and %s is none"
+                      "\n  try the .c that it was built from",
+                      t->name);
 }
 
 /* ---- checking ---- */
@@ -232,7 +266,7 @@ static int check_all(const request *r, char **names, int n) {
   target *targets = calloc((size_t)n, sizeof *targets);
   int status = all && targets ? EXIT_SUCCESS : EXIT_USAGE;
   for (int i = 0; i < n && !status; i++)
-    if (find_target(names[i], &targets[i])) {
+    if (find_target(names[i], &targets[i]) || check_wishes(r, &targets[i])) {
       fprintf(stderr, "lunet check-plugin: %s\n", ln_error());
       status = EXIT_USAGE;
     }

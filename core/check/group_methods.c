@@ -147,7 +147,7 @@ static void check_sample(ln_checking *c, const ln_sample *s, ln_trial *own,
   check_activation(c, own);
   for (int64_t items = 1; items <= 3; items++)
     if (ln_trial_slice(own, items)) {
-      compare_run(c, parts ? "methods.parts" : "promises.per_sample", &book,
+      compare_run(c, parts ? "methods.parts" : "methods.per_sample", &book,
                   own);
       check_activation(c, own);
     }

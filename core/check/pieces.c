@@ -78,10 +78,9 @@ void ln_pieces_relax(bool yes) {
 }
 
 void ln_piece_set(ln_piece *p, ln_piece_state state) {
-  const ln_pages_access access = state == LN_PIECE_OPEN ? LN_PAGES_WRITE
-                                 : state == LN_PIECE_SEALED
-                                     ? LN_PAGES_READ
-                                     : LN_PAGES_NOTHING;
+  const ln_pages_access access = state == LN_PIECE_OPEN     ? LN_PAGES_WRITE
+                                 : state == LN_PIECE_SEALED ? LN_PAGES_READ
+                                                            : LN_PAGES_NOTHING;
   const bool lax = relaxed && state != LN_PIECE_WITHHELD;
   const ln_pages_access wanted = lax ? LN_PAGES_WRITE : access;
   if (p->access != wanted) ln_pages_allow(p->room, ROOM, wanted);
@@ -104,8 +103,7 @@ bool ln_piece_is_intact(const ln_piece *p, int64_t *offset) {
 
 const ln_piece *ln_piece_at(const void *address) {
   const char *at = address;
-  if (!reserved || at < reserved ||
-      at >= reserved + LN_MOST_PIECES * stride)
+  if (!reserved || at < reserved || at >= reserved + LN_MOST_PIECES * stride)
     return NULL;
   const ln_piece *p = &pieces[(size_t)(at - reserved) / stride];
   return p->state == LN_PIECE_FREE ? NULL : p;

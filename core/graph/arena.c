@@ -94,6 +94,7 @@ void ln_arena_close(char *arena, const ln_buffer *buffers, int64_t n,
   for (int64_t i = 0; i < n; i++) {
     const ln_buffer *b = &buffers[i];
     if (b->local == local && b->bytes > 0)
-      ln_pages_allow(arena + b->offset + guarded_bytes(b), ln_page_bytes(), LN_PAGES_NOTHING);
+      ln_pages_allow(arena + b->offset + guarded_bytes(b), ln_page_bytes(),
+                     LN_PAGES_NOTHING);
   }
 }

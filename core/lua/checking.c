@@ -23,7 +23,7 @@ static ln_status compile(void *arg, const char *source, const char *plugin,
 /* The words of the list at index 1, which keeps them; pushes their room. */
 static char **push_words(lua_State *L, int n) {
   char **words = lua_newuserdatauv(L, (size_t)(n + 1) * sizeof *words, 0);
-  words[0] = (char *)(uintptr_t)"check-plugin";
+  words[0] = (char *)(uintptr_t) "check-plugin";
   for (int i = 1; i <= n; i++) {
     lua_rawgeti(L, 1, i);
     words[i] = (char *)(uintptr_t)lua_tostring(L, -1);

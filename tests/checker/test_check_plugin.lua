@@ -17,7 +17,8 @@ local sample = { "reads_past_x", "writes_before_y", "writes_x",
   "misses_last_dx", "adds_to_dw", "padding_of_garbage", "heap_not_cleared",
   "keeps_x", "leaks_each_step", "allocates", "two_percent", "kernel_flipped",
   "bias_of_one_sample", "zero_by_zero", "method_without_padding",
-  "activation_ignored", "misses_a_part", "looks_at_neighbours", "remembers_x",
+  "activation_ignored", "activation_hides_nan", "misses_a_part",
+  "partial_misses_an_item", "row_not_per_sample", "isa_too_low", "looks_at_neighbours", "remembers_x",
   "random_unsaid", "counts_its_calls", "mixed_instances", "hangs_on_empty",
   "exits", "divides_by_batch", "changes_rounding", "refuses_in_silence",
   "dims_left_open", "gradient_of_nothing", "flops_halved", "newer_service",
@@ -81,6 +82,47 @@ function TestReports:test_exit_status()
   lu.assertEquals(status "relu --only nonsense", 2)
   lu.assertEquals(status "relu --wrong", 2)
   lu.assertEquals(status "", 2)
+end
+
+-- What is refused, and what the sentence must say.
+function TestReports:test_sentences()
+  for arguments, sentence in pairs {
+    ["absent.so"] = "absent.so: No such file or directory",
+    ["absent.c"] = "absent.c cannot be read",
+    ["docs"] = "docs is a folder",
+    ["meson.build"] = "meson.build is not the name of a plugin",
+    ["rellu"] = "did you mean 'relu'?",
+    ["relu --level 6"] = "--level takes 1 to 5, not '6'",
+    ["relu --seed -1"] = "--seed takes a whole number, not '-1'",
+    ["relu --seed"] = "--seed takes a whole number, not ''",
+    ["relu --only nonsense"] = "not 'nonsense'; there are load, descriptor,",
+    ["relu --wrong"] = "unknown option '--wrong'",
+    ["relu --junit"] = "no file follows '--junit'",
+    ["relu --sanitize"] = "the sanitizers need a source",
+    ["relu --level 1 --junit no/folder"] = "no/folder: No such file",
+    [""] = "usage: lunet check-plugin",
+  } do
+    local ok, said = shell.run(program .. arguments)
+    lu.assertFalse(ok, arguments)
+    lu.assertStrContains(said, sentence)
+    lu.assertNotStrContains(said, "stack traceback")
+  end
+end
+
+-- Files that are no plugins are faults of theirs, and told as such.
+function TestReports:test_no_plugins()
+  local folder = shell.temporary_folder()
+  shell.write(folder .. "/text.so", "no plugin")
+  shell.write(folder .. "/none.c", "int none;\n")
+  shell.write(folder .. "/wrong.c", "int x = y;\n")
+  local _, said = shell.run("%s %s/text.so", program, folder)
+  lu.assertStrContains(said, "refused: it is not a shared object")
+  _, said = shell.run("%s %s/none.c", program, folder)
+  lu.assertStrContains(said, "refused: it has no symbol lunet_plugin_v1")
+  _, said = shell.run("%s %s/wrong.c", program, folder)
+  lu.assertStrContains(said, "wrong.c:1:9: error:")
+  lu.assertStrContains(said, "wrong.c does not compile")
+  shell.remove(folder)
 end
 
 function TestReports:test_a_finding_says_all()
