@@ -17,19 +17,20 @@ typedef struct slope {
   double value, noise;
 } slope;
 
-/* The terms of the difference, so that what does not change cancels. */
+/* The terms of the difference, so that what does not change cancels. Even
+ * then half a unit in its last place may have been lost. */
 static slope difference(const ln_trial *t, const ln_numbers *above, double h) {
   double sum = 0, noise = 0;
   for (int k = 0; k < t->n_y; k++)
     for (int64_t i = 0; i < t->y[k].count; i++) {
       const double up = above[k].at[i], down = t->y[k].at[i];
       const double u = t->dy[k].at[i];
-      if (up == down) continue;
       const double largest = fabs(up) > fabs(down) ? fabs(up) : fabs(down);
+      const double unsure = (up == down ? 6e-8 : 1e-6) * largest * u;
       sum += (up - down) * u;
-      noise += largest * largest * u * u;
+      noise += unsure * unsure;
     }
-  return (slope){ sum / (2 * h), 1e-6 * sqrt(noise) / (2 * h) };
+  return (slope){ sum / (2 * h), sqrt(noise) / (2 * h) };
 }
 
 static void move(ln_numbers *n, const float *from, const double *along,
@@ -88,6 +89,12 @@ static bool is_doubtful(const question *q, const double *along, double got,
   return unsure + 4 * finest.noise > 0.2 * fabs(got - finest.value);
 }
 
+/* Roundings of all elements that move come together. */
+static double floor_of(const question *q, int64_t element) {
+  const double one = ln_trial_gradient_floor(q->trial, q->gradient);
+  return element >= 0 ? one : one * sqrt((double)q->gradient->count);
+}
+
 /* Along one direction; `element`: the only one that moves, -1: all do. */
 static void compare(const question *q, const double *along, int64_t element) {
   slope coarse, fine;
@@ -99,7 +106,7 @@ static void compare(const question *q, const double *along, int64_t element) {
   const double doubt = fabs(coarse.value - fine.value);
   const double allowed = 3e-3 * fmax(fabs(fine.value), size) + 4 * doubt +
                          4 * (coarse.noise + fine.noise) + 1e-6 +
-                         ln_trial_gradient_floor(q->trial, q->gradient);
+                         floor_of(q, element);
   if (fabs(got - fine.value) <= allowed ||
       is_doubtful(q, along, got, &fine, doubt))
     return;

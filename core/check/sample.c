@@ -34,7 +34,9 @@ typedef struct drawing {
   const ln_known_layer *known;
   ln_dice dice;
   double tame;
-  bool large;
+  bool large;   /* many dims are */
+  bool stretch; /* one dim is still to be very large */
+  bool narrow;  /* the others are small then */
   ln_sample *sample;
   int n_words; /* sizes that words of the line have got */
   char words[32][32];
@@ -166,6 +168,11 @@ static const ln_value *given_value(const ln_sample *s, const char *name) {
 
 static int64_t some_size(drawing *d, bool first) {
   if (first) return ln_dice_between(&d->dice, 1, 4);
+  if (d->stretch && ln_dice_between(&d->dice, 0, 2) == 0) {
+    d->stretch = false;
+    return ln_dice_between(&d->dice, 200, 700); /* several blocks long */
+  }
+  if (d->narrow) return ln_dice_between(&d->dice, 1, 3);
   if (ln_dice_between(&d->dice, 0, d->large ? 1 : 9) == 0)
     return ln_dice_between(&d->dice, 12, 40); /* beyond blocks and vectors */
   const int64_t low = d->tame > 0.5 ? 4 : 1;
@@ -203,7 +210,7 @@ static void add_option(drawing *d, const ln_dim *dim, ln_shape *s) {
 
 static void add_rest(drawing *d, const ln_port *port, ln_shape *s) {
   if (d->rest_rank < 0) {
-    d->rest_rank = (int)ln_dice_between(&d->dice, port->n_dims == 1, 3);
+    d->rest_rank = (int)ln_dice_between(&d->dice, port->n_dims == 1, 4);
     for (int i = 0; i < d->rest_rank; i++)
       d->rest[i] = some_size(d, s->rank + i == 0);
   }
@@ -265,6 +272,7 @@ void ln_sample_draw(const ln_known_layer *k, uint64_t seed, double tame,
                 .sample = out,
                 .rest_rank = -1 };
   d.large = ln_dice_between(&d.dice, 0, 6) == 0;
+  d.stretch = d.narrow = ln_dice_between(&d.dice, 0, 4) == 0;
   draw_options(&d);
   draw_shapes(&d);
 }
