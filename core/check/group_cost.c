@@ -111,59 +111,100 @@ static void check_products(ln_checking *c, ln_trial *t) {
 
 /* ---- the window ---- */
 
-/* Does y look at x where the window says? An element of x must reach only
- * outputs whose window covers it, along each axis. */
+/* Does y look at x where the window says, and everywhere there? An element of x
+ * must reach all outputs whose window covers it, and no others, along each
+ * axis. */
+enum { MOST_PLACES = 512, MOST_AXES = 3 };
+
+typedef struct reach {
+  int axes;
+  int64_t from[MOST_AXES], outputs[MOST_AXES]; /* place in x; places of y */
+  bool touched[MOST_AXES][MOST_PLACES];
+} reach;
+
 static bool covers(const ln_axis *a, int64_t out, int64_t at) {
   const int64_t from = at + a->pad_before - out * a->stride;
   return from >= 0 && from % a->dilation == 0 && from / a->dilation < a->kernel;
 }
 
-static void check_row(ln_checking *c, ln_trial *t, int axis,
-                      const bool *touched, int64_t n, int64_t at) {
-  const ln_axis *a = &t->inference.window[axis];
-  for (int64_t o = 0; o < n; o++)
-    if (touched[o] && !covers(a, o, at))
-      ln_report(c, "cost.window",
-                "y at place %" PRId64 " (from 0) of dim %d from the end reads "
-                "x at %" PRId64 ", which its window does not cover",
-                o, t->inference.window_dims - axis, at);
+/* Where x[e] lies, and how many places y has. false: too many. */
+static bool locate(const ln_trial *t, int64_t e, reach *r) {
+  const ln_shape *x = &t->x[0].shape, *y = &t->y[0].shape;
+  *r = (reach){ .axes = t->inference.window_dims };
+  for (int a = r->axes - 1; a >= 0; a--) {
+    const int64_t size = x->dim[x->rank - r->axes + a];
+    r->from[a] = e % size;
+    e /= size;
+    r->outputs[a] = y->dim[y->rank - r->axes + a];
+    if (r->outputs[a] > MOST_PLACES) return false;
+  }
+  return true;
 }
 
-enum { MOST_PLACES = 512 };
-
-/* y was computed again with another x[e]. */
-static void compare_windows(ln_checking *c, ln_trial *t, const ln_numbers *y,
-                            int64_t e) {
-  const int dims = t->inference.window_dims;
-  const ln_shape *x = &t->x[0].shape;
-  int64_t x_step = 1, y_step = 1;
-  for (int a = dims - 1; a >= 0; a--) {
-    const int64_t n = y->shape.dim[y->shape.rank - dims + a];
-    const int64_t m = x->dim[x->rank - dims + a];
-    bool touched[MOST_PLACES] = { false };
-    if (n > MOST_PLACES) return;
-    for (int64_t i = 0; i < y->count; i++)
-      if (y->at[i] != t->y[0].at[i]) touched[i / y_step % n] = true;
-    check_row(c, t, a, touched, n, e / x_step % m);
-    x_step *= m;
-    y_step *= n;
+/* Notes which places of y differ from before. */
+static void note_changes(const ln_trial *t, const ln_numbers *before,
+                         reach *r) {
+  for (int64_t i = 0; i < before->count; i++) {
+    if (before->at[i] == t->y[0].at[i]) continue;
+    int64_t rest = i;
+    for (int a = r->axes - 1; a >= 0; a--) {
+      r->touched[a][rest % r->outputs[a]] = true;
+      rest /= r->outputs[a];
+    }
   }
+}
+
+/* Along every axis some window covers the element. */
+static bool is_covered(const ln_trial *t, const reach *r) {
+  for (int a = 0; a < r->axes; a++) {
+    bool found = false;
+    for (int64_t o = 0; o < r->outputs[a]; o++)
+      found = found || covers(&t->inference.window[a], o, r->from[a]);
+    if (!found) return false;
+  }
+  return true;
+}
+
+static void check_reach(ln_checking *c, const ln_trial *t, const reach *r) {
+  const bool covered = is_covered(t, r);
+  for (int a = 0; a < r->axes; a++)
+    for (int64_t o = 0; o < r->outputs[a]; o++) {
+      const bool wanted =
+          covered && covers(&t->inference.window[a], o, r->from[a]);
+      if (r->touched[a][o] != wanted)
+        ln_report(c, "cost.window",
+                  "y at place %" PRId64 " (from 0) of dim %d from the end %s "
+                  "x at %" PRId64 ", which its window %s",
+                  o, r->axes - a, wanted ? "does not read" : "reads",
+                  r->from[a], wanted ? "covers" : "does not cover");
+    }
+}
+
+/* Moved up and down, so that no maximum and no bend hides it. */
+static void check_element(ln_checking *c, ln_trial *t, const ln_numbers *y,
+                          int64_t e) {
+  const ln_way way = { .evaluation = true };
+  const float before = t->x[0].at[e];
+  reach r;
+  if (!locate(t, e, &r)) return;
+  for (int sign = -1; sign <= 1; sign += 2) {
+    t->x[0].at[e] = (float)sign * 50;
+    if (ln_trial_forward(t, &way)) note_changes(t, y, &r);
+  }
+  t->x[0].at[e] = before;
+  check_reach(c, t, &r);
 }
 
 static void check_window(ln_checking *c, ln_trial *t, uint64_t seed) {
   enum { ELEMENTS = 8 };
   const ln_way way = { .evaluation = true };
   ln_dice d = { seed };
-  if (!t->inference.window_dims || !t->x[0].count || !ln_trial_forward(t, &way))
+  if (!t->inference.window_dims || !t->x[0].count || !t->y[0].count ||
+      !ln_trial_forward(t, &way))
     return;
   ln_numbers y = ln_numbers_copy(&t->y[0]);
-  for (int i = 0; i < ELEMENTS; i++) {
-    const int64_t e = ln_dice_between(&d, 0, t->x[0].count - 1);
-    const float before = t->x[0].at[e];
-    t->x[0].at[e] = 50;
-    if (ln_trial_forward(t, &way)) compare_windows(c, t, &y, e);
-    t->x[0].at[e] = before;
-  }
+  for (int i = 0; i < ELEMENTS; i++)
+    check_element(c, t, &y, ln_dice_between(&d, 0, t->x[0].count - 1));
   ln_numbers_free(&y);
 }
 

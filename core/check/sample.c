@@ -82,9 +82,14 @@ static ln_value one_word(drawing *d, const char *words, char *room) {
   return (ln_value){ .kind = LN_VALUE_TEXT, .text = room };
 }
 
+/* Mostly one or two; at times up to two a dim, as pads are. */
+static int64_t list_length(drawing *d) {
+  return ln_dice_between(&d->dice, 1, ln_dice_between(&d->dice, 0, 1) ? 2 : 6);
+}
+
 static ln_value some_numbers(drawing *d, const ln_option *row, ln_value *room) {
   const bool list = row->type == LN_T_LIST;
-  int64_t n = list ? ln_dice_between(&d->dice, 1, 2) : (int64_t)(row->size / 8);
+  int64_t n = list ? list_length(d) : (int64_t)(row->size / 8);
   if (n > LN_MAX_DIMS) n = LN_MAX_DIMS;
   if (!list && ln_dice_between(&d->dice, 0, 1))
     return row->type == LN_T_REALS ? number(some_real(d, row))
