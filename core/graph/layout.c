@@ -279,8 +279,18 @@ static bool within_a_step(const ln_plan *p, const draft *d) {
   return step_at(p, d->first, &s) && s.sliced && d->last <= s.end;
 }
 
+/* What forward leaves for a backward is left for the next one, too. */
+static void retain(layout *l) {
+  const ln_plan *p = l->plan;
+  for (int64_t i = 0; i < l->n_drafts; i++) {
+    draft *d = &l->drafts[i];
+    if (d->first < p->n_nodes && d->last > p->n_nodes) d->last = 2 * p->n_nodes;
+  }
+}
+
 static ln_status make_buffers(layout *l) {
   ln_plan *p = l->plan;
+  if (p->retains) retain(l);
   p->n_buffers = l->n_drafts;
   p->buffers = ln_alloc_zero((size_t)l->n_drafts * sizeof *p->buffers);
   if (!p->buffers) return LN_FAILED;

@@ -188,6 +188,10 @@ void ln_net_requires_grad(ln_net *net, bool inputs) {
   net->wants_inputs = inputs;
 }
 
+void ln_net_retain_graph(ln_net *net, bool on) {
+  net->retains = on;
+}
+
 /* ---- shapes ---- */
 
 ln_status ln_net_infer_node(const ln_net *net, int64_t i, int64_t items,

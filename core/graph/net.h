@@ -54,6 +54,7 @@ struct ln_net {
   ln_tap *taps;
   uint64_t taps_changed; /* counts */
   bool wants_inputs;     /* gradients of inputs */
+  bool retains;          /* what forward left, for more than one backward */
 
   ln_inference *built;    /* of each node, by ln_net_build; NULL before */
   ln_shape *built_shapes; /* of each value */

@@ -238,6 +238,7 @@ static void read_circumstances(ln_plan *p, const ln_net *net,
   p->generation = ln_host_generation();
   p->taps_changed = net->taps_changed;
   p->wants_inputs = net->wants_inputs;
+  p->retains = net->retains;
   p->slots = ln_num_threads();
   p->items = batch_of(net, x);
 }
@@ -277,7 +278,8 @@ bool ln_plan_fits(const ln_plan *p, const ln_net *net, const ln_shape *x) {
   if (p->generation != ln_host_generation() || p->slots != ln_num_threads() ||
       p->taps_changed != net->taps_changed || p->n_nodes != net->n_nodes ||
       p->n_outputs != net->n_outputs ||
-      (p->training && p->wants_inputs != net->wants_inputs))
+      (p->training && (p->wants_inputs != net->wants_inputs ||
+                       p->retains != net->retains)))
     return false;
   for (int64_t i = 0; i < net->n_inputs; i++)
     if (!ln_shape_equal(&x[i], &p->values[net->inputs[i]].shape)) return false;

@@ -92,7 +92,7 @@ typedef struct ln_plan {
   bool careful;  /* every node a step of its own, looked at afterwards */
   bool guarded;  /* buffers between closed pages, see guard.h */
   uint64_t generation, taps_changed;
-  bool wants_inputs;
+  bool wants_inputs, retains;
   int slots;
   int64_t items; /* of the batch */
 

@@ -155,7 +155,8 @@ ln_status ln_net_predict(ln_net *net, ln_tensor *const *x, int64_t n,
 static ln_status check_state(ln_net *net) {
   static const char *const why[] = {
     [LN_NO_FORWARD] = "there was no forward yet",
-    [LN_BACKWARD_DONE] = "the latest forward has had its backward already",
+    [LN_BACKWARD_DONE] = "the latest forward has had its backward already "
+                         "(retain_graph(true) before forward allows more)",
     [LN_PREDICT_DONE] = "the latest call was predict, which keeps nothing",
     [LN_NET_CHANGED] = "the net has changed since its forward (a method, a "
                        "tap, a plugin, requires_grad or the threads)",
@@ -165,7 +166,8 @@ static ln_status check_state(ln_net *net) {
                 net->training->generation == ln_host_generation() &&
                 net->training->slots == ln_num_threads() &&
                 net->training->taps_changed == net->taps_changed &&
-                net->training->wants_inputs == net->wants_inputs;
+                net->training->wants_inputs == net->wants_inputs &&
+                net->training->retains == net->retains;
     for (int64_t i = 0; fits && i < net->n_nodes; i++)
       fits = net->training->nodes[i].frozen == net->nodes[i].instance->frozen;
     if (fits) return LN_OK;
@@ -255,7 +257,7 @@ ln_status ln_net_backward(ln_net *net, ln_tensor *const *dy, int64_t n,
     return LN_FAILED;
   ln_status s = make_gradients(net, dy, n);
   if (!s) s = pass_downwards(net);
-  if (!s) {
+  if (!s && !net->retains) {
     net->state = LN_BACKWARD_DONE;
     ln_net_release_kept(net);
   }

@@ -2,12 +2,12 @@
 #include "graph/net.h"
 
 /* A slice should be worth a thread's while, yet leave several slices. */
-#define SLICE_FLOPS 2e6
+#define SLICE_WORK  2e6
 #define MOST_ITEMS  16
 #define MOST_SLICES 16
 /* Small items go by MOST_ITEMS, which fills the widest vector with one image a
  * lane, as long as that leaves two slices. */
-#define SMALL_ITEM_FLOPS 1e6
+#define SMALL_ITEM_WORK 1e6
 /* Each slice has gradients of its own for the weights: bound their memory. */
 #define MOST_GRADIENT_BYTES (64 << 20)
 /* Below this much work in a step the other threads stay asleep. */
@@ -27,14 +27,21 @@ static int64_t largest_weights(const ln_net *net) {
   return most;
 }
 
+/* Arithmetic, and 4 for each number moved. */
+static double work_of(const ln_inference *r) {
+  double work = r->flops;
+  for (int k = 0; k < r->n_y; k++) work += 4.0 * (double)ln_count(&r->y[k]);
+  return work;
+}
+
 /* A function of shapes alone: results must not depend on the machine. */
 int64_t ln_slice_items(const ln_net *net, const ln_inference *nodes,
                        int64_t batch) {
-  double flops = 1;
-  for (int64_t i = 0; i < net->n_nodes; i++) flops += nodes[i].flops;
-  double item = flops / (double)(batch ? batch : 1);
-  bool small = item < SMALL_ITEM_FLOPS && batch >= 2 * MOST_ITEMS;
-  double wanted = SLICE_FLOPS / item;
+  double work = 1;
+  for (int64_t i = 0; i < net->n_nodes; i++) work += work_of(&nodes[i]);
+  double item = work / (double)(batch ? batch : 1);
+  bool small = item < SMALL_ITEM_WORK && batch >= 2 * MOST_ITEMS;
+  double wanted = SLICE_WORK / item;
   int64_t items =
       small || wanted > MOST_ITEMS ? MOST_ITEMS : (int64_t)wanted + 1;
   int64_t slices = MOST_SLICES, weights = largest_weights(net);
@@ -52,14 +59,6 @@ static bool ends_step(const ln_plan *p, const ln_net *net, int64_t i) {
   for (int k = 0; k < node->n_outputs; k++)
     if (p->values[node->first_output + k].is_tapped) return true;
   return false;
-}
-
-/* Arithmetic, and 4 for each number moved. */
-static double work_of(const ln_plan *p, int64_t node) {
-  const ln_inference *r = &p->nodes[node].inference;
-  double work = r->flops;
-  for (int k = 0; k < r->n_y; k++) work += 4.0 * (double)ln_count(&r->y[k]);
-  return work;
 }
 
 static ln_plan_step *begin_step(ln_plan *p, int64_t first, bool sliced) {
@@ -101,8 +100,9 @@ static void divide_nodes(ln_plan *p, const ln_net *net) {
 
 static void finish_step(ln_plan *p, ln_plan_step *s, int64_t items) {
   bool split = s->sliced && items > 0 && items < p->items;
-  double work = s->closes >= 0 ? work_of(p, s->closes) : 0;
-  for (int64_t i = s->first; i <= s->last; i++) work += work_of(p, i);
+  double work = s->closes >= 0 ? work_of(&p->nodes[s->closes].inference) : 0;
+  for (int64_t i = s->first; i <= s->last; i++)
+    work += work_of(&p->nodes[i].inference);
   s->items = split ? items : p->items;
   s->slices = split ? (p->items + items - 1) / items : 1;
   s->parallel = work >= PARALLEL_WORK;

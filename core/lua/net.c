@@ -89,6 +89,12 @@ static int requires_grad(lua_State *L) {
   return 0;
 }
 
+/* net:retain_graph(on) */
+static int retain_graph(lua_State *L) {
+  ln_net_retain_graph(self(L), lua_toboolean(L, 2));
+  return 0;
+}
+
 /* ---- shapes -------------------------------------------------------------- */
 
 /* net:build{ shape, ... }, with the batch */
@@ -189,12 +195,24 @@ static int notices(lua_State *L) {
 
 /* ---- passes -------------------------------------------------------------- */
 
+/* Most nets have few inputs and outputs: a list of them needs no memory of
+ * Lua's. */
+typedef struct tensor_list {
+  ln_tensor *few[8];
+} tensor_list;
+
+static ln_tensor **room_for(lua_State *L, int64_t n, tensor_list *list) {
+  const int64_t few = (int64_t)(sizeof list->few / sizeof *list->few);
+  if (n <= few) return list->few;
+  return lua_newuserdatauv(L, (size_t)n * sizeof(ln_tensor *), 0);
+}
+
 /* The tensors from argument `first` on. nil: NULL, where that is allowed. */
 static ln_tensor **arguments(lua_State *L, int first, bool nil_allowed,
-                             const char *what, int64_t *n) {
+                             const char *what, tensor_list *list, int64_t *n) {
   const int top = lua_gettop(L);
   *n = top - first + 1;
-  ln_tensor **t = lua_newuserdatauv(L, ((size_t)*n + 1) * sizeof *t, 0);
+  ln_tensor **t = room_for(L, *n, list);
   for (int i = first; i <= top; i++) {
     t[i - first] = ln_lua_test_tensor(L, i);
     if (!t[i - first] && !(nil_allowed && lua_isnil(L, i)))
@@ -222,9 +240,10 @@ typedef ln_status (*upwards)(ln_net *, ln_tensor *const *, int64_t,
 static int pass_upwards(lua_State *L, upwards pass, const char *what) {
   ln_net *net = self(L);
   int64_t n;
+  tensor_list inputs, outputs;
   const int64_t n_outputs = ln_net_n_outputs(net);
-  ln_tensor **x = arguments(L, 2, false, what, &n);
-  ln_tensor **y = lua_newuserdatauv(L, ((size_t)n_outputs + 1) * sizeof *y, 0);
+  ln_tensor **x = arguments(L, 2, false, what, &inputs, &n);
+  ln_tensor **y = room_for(L, n_outputs, &outputs);
   ln_lua_check(L, pass(net, x, n, y));
   return push_tensors(L, y, n_outputs);
 }
@@ -241,9 +260,10 @@ static int predict(lua_State *L) {
 static int backward(lua_State *L) {
   lua_net *n = check(L);
   int64_t n_dy;
+  tensor_list outputs, inputs;
   const int64_t n_dx = ln_net_n_inputs(n->net);
-  ln_tensor **dy = arguments(L, 2, true, "backward", &n_dy);
-  ln_tensor **dx = lua_newuserdatauv(L, ((size_t)n_dx + 1) * sizeof *dx, 0);
+  ln_tensor **dy = arguments(L, 2, true, "backward", &outputs, &n_dy);
+  ln_tensor **dx = room_for(L, n_dx, &inputs);
   n->L = L;
   n->hook_failed = false;
   const ln_status status = ln_net_backward(n->net, dy, n_dy, dx);
@@ -382,6 +402,7 @@ void ln_lua_open_net(lua_State *L) {
     { "add_layer", add_layer },
     { "set_outputs", set_outputs },
     { "requires_grad", requires_grad },
+    { "retain_graph", retain_graph },
     { "build", build },
     { "shape", shape },
     { "node_info", node_info },

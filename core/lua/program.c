@@ -329,6 +329,7 @@ static int protected_main(lua_State *L) {
   command_line *c = lua_touserdata(L, 1);
   luaL_checkversion(L);
   luaL_openlibs(L);
+  lua_gc(L, LUA_GCGEN, 0, 0); /* as Lua's own program does */
   add_lunet(L);
   set_arg(L, c->argc, c->argv, c->asked->script);
   if (c->asked->command)

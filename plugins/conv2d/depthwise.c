@@ -4,82 +4,180 @@
  * There is no sum over channels here, so nearly every product needs a pixel of
  * its own: what counts is how often a pixel is loaded. The kernel makes a block
  * of 4 rows of outputs at once; a vector of pixels, loaded once, serves all
- * rows of the block that a filter's row reaches. The plane is first copied with
- * zeros around it.
+ * rows of the block that a filter's row reaches, and all its columns: what they
+ * read is the same vector shifted by a lane or two. No zeros are put around the
+ * plane: of a vector at its edge, the lanes beyond the image are cleared, and a
+ * row above or below it is a row of zeros.
  *
  * The gradient of x is the same with the filter turned by 180 degrees, and
  * that of w sums dy times the same vectors of pixels, one vector a tap. */
 #include "conv2d.h"
 
-#include <lunet/kernels/vector.h>
+#include <lunet/kernels/lanes.h>
 
 #include <string.h>
 
-enum { BLOCK = 4 /* rows */, MOST_TAPS = 25 };
+enum { BLOCK = 4 /* rows */, MOST_SIDE = 5, MOST_TAPS = 25 };
 
-/* ---- planes with zeros around -------------------------------------------- */
+/* ---- planes of pixels ---------------------------------------------------- */
+
+/* So many floats are loaded before and behind a row, whatever stands there. */
+enum { MARGIN = 2 * LN_VECTOR + 8 };
 
 typedef struct plane {
-  int64_t top, left;     /* zeros before the image; negative: cut off */
-  int64_t rows, columns; /* with zeros: whole blocks, whole vectors */
+  const float *pixels; /* H x W, with a margin before and behind */
+  const float *zeros;  /* a row of them, with margins */
+  int64_t H, W;
+  int64_t top, left; /* zeros around it */
 } plane;
 
-static int64_t whole_rows(int64_t rows) {
-  return divide_up(rows, BLOCK) * BLOCK;
-}
-static int64_t whole_columns(int64_t columns) {
-  return divide_up(columns, 2 * LN_VECTOR) * 2 * LN_VECTOR;
+/* Room for a copied plane and for its row of zeros. */
+static int64_t plane_floats(int64_t H, int64_t W) {
+  return H * W + W + 4 * MARGIN;
 }
 
-/* The plane from which rows x columns outputs are made. */
-static plane plane_for(int64_t rows, int64_t columns, int64_t R, int64_t top,
-                       int64_t left) {
-  return (plane){ top, left, whole_rows(rows) + R - 1,
-                  whole_columns(columns) + R - 1 };
+/* Plane i of `count`. Those at the ends of the tensor have no margin there, and
+ * are copied. `room` is zero around the copy. */
+static plane plane_of(const float *planes, int64_t i, int64_t count, int64_t H,
+                      int64_t W, float *room) {
+  const int64_t before = i * H * W, behind = (count - i - 1) * H * W;
+  const float *pixels = planes + before;
+  if (before < MARGIN || behind < MARGIN) {
+    float *copy = room + W + 3 * MARGIN;
+    memcpy(copy, pixels, (size_t)(H * W) * sizeof *copy);
+    pixels = copy;
+  }
+  return (plane){ .pixels = pixels, .zeros = room + MARGIN, .H = H, .W = W };
 }
 
-static int64_t plane_floats(const plane *p) {
-  return divide_up(p->rows * p->columns, LN_VECTOR) * LN_VECTOR;
+LN_INLINE const float *plane_row(const plane *p, int64_t y) {
+  return y >= 0 && y < p->H ? p->pixels + y * p->W : p->zeros;
 }
 
-/* The zeros stay while plane after plane is copied into the midst of them. */
-static void clear_plane(const plane *p, float *to) {
-  memset(to, 0, (size_t)plane_floats(p) * sizeof *to);
+/* ---- rows of pixels ------------------------------------------------------ */
+
+typedef int mask __attribute__((vector_size(LN_VECTOR * 4)));
+
+LN_INLINE ln_vector only(mask lanes, ln_vector v) {
+  return (ln_vector)((mask)v & lanes);
 }
 
-static void copy_plane(const plane *p, const float *image, int64_t H, int64_t W,
-                       float *to) {
-  const int64_t begin = larger(0, -p->top), end = smaller(H, p->rows - p->top);
-  const int64_t skip = larger(0, -p->left);
-  const int64_t n = smaller(W, p->columns - p->left) - skip;
-  to += (begin + p->top) * p->columns + skip + p->left;
-  image += begin * W + skip;
-  for (int64_t y = begin; y < end; y++, to += p->columns, image += W)
-    ln_copy_short(to, image, n);
+/* The lanes of a vector at `column` that are in a row of W pixels. */
+LN_INLINE mask lanes_in_row(int64_t column, int64_t W) {
+  mask lane;
+  for (int i = 0; i < LN_VECTOR; i++) lane[i] = i;
+  const int begin = (int)smaller(larger(-column, 0), LN_VECTOR);
+  const int end = (int)smaller(larger(W - column, 0), LN_VECTOR);
+  return (mask)(lane >= begin) & (mask)(lane < end);
 }
+
+/* A strip of outputs, one or two vectors wide, and what it sees of a row of
+ * pixels: for each vector v of outputs and column kx of the filter, the pixels
+ * that meet there. Those beyond the image are 0. */
+typedef struct pixels {
+  ln_vector met[2][MOST_SIDE];
+} pixels;
+
+#if LN_VECTOR == 16
+/* A load that crosses a line of the cache counts twice, and of 16 floats nearly
+ * all do. So only the vectors in the midst of the windows are loaded, and one
+ * before and behind them; the rest is lanes moved. */
+typedef struct strip {
+  int64_t column; /* of the vector before */
+  mask in_image[4];
+} strip;
+
+LN_INLINE strip strip_at(const int R, const int vectors, const plane *p,
+                         int64_t x) {
+  strip s = { .column = x + R / 2 - p->left - LN_VECTOR };
+#pragma GCC unroll 4
+  for (int v = 0; v < vectors + 2; v++)
+    s.in_image[v] = lanes_in_row(s.column + v * LN_VECTOR, p->W);
+  return s;
+}
+
+/* Lanes `by` and on of a, then the first of b. */
+#define LANES_ON(i, by) ((i) + (by))
+LN_INLINE ln_vector lanes_on(ln_vector a, ln_vector b, const int by) {
+  if (by == 1) return LN_PICK_(a, b, LANES_ON, 1);
+  if (by == 2) return LN_PICK_(a, b, LANES_ON, 2);
+  if (by == LN_VECTOR - 2) return LN_PICK_(a, b, LANES_ON, LN_VECTOR - 2);
+  if (by == LN_VECTOR - 1) return LN_PICK_(a, b, LANES_ON, LN_VECTOR - 1);
+  return a; /* by is 0 */
+}
+
+LN_INLINE pixels pixels_of(const int R, const int vectors, const plane *p,
+                           const strip *s, int64_t y) {
+  const float *row = plane_row(p, y) + s->column;
+  ln_vector at[4];
+  pixels x;
+#pragma GCC unroll 4
+  for (int v = 0; v < vectors + 2; v++)
+    at[v] = only(s->in_image[v], ln_load(row + v * LN_VECTOR));
+#pragma GCC unroll 2
+  for (int v = 0; v < vectors; v++)
+#pragma GCC unroll 5
+    for (int kx = 0; kx < R; kx++)
+      x.met[v][kx] = kx < R / 2
+                         ? lanes_on(at[v], at[v + 1], LN_VECTOR + kx - R / 2)
+                         : lanes_on(at[v + 1], at[v + 2], kx - R / 2);
+  return x;
+}
+#else
+/* Shorter vectors are simply loaded. */
+typedef struct strip {
+  int64_t column; /* of the first pixel */
+  mask in_image[2][MOST_SIDE];
+} strip;
+
+LN_INLINE strip strip_at(const int R, const int vectors, const plane *p,
+                         int64_t x) {
+  strip s = { .column = x - p->left };
+#pragma GCC unroll 2
+  for (int v = 0; v < vectors; v++)
+#pragma GCC unroll 5
+    for (int kx = 0; kx < R; kx++)
+      s.in_image[v][kx] = lanes_in_row(s.column + v * LN_VECTOR + kx, p->W);
+  return s;
+}
+
+LN_INLINE pixels pixels_of(const int R, const int vectors, const plane *p,
+                           const strip *s, int64_t y) {
+  const float *row = plane_row(p, y) + s->column;
+  pixels x;
+#pragma GCC unroll 2
+  for (int v = 0; v < vectors; v++)
+#pragma GCC unroll 5
+    for (int kx = 0; kx < R; kx++)
+      x.met[v][kx] =
+          only(s->in_image[v][kx], ln_load(row + v * LN_VECTOR + kx));
+  return x;
+}
+#endif
 
 /* ---- kernels ------------------------------------------------------------- */
 
 /* A block of outputs, two vectors wide. */
-LN_INLINE void filter_block(const int R, const float *w, float bias,
-                            const float *pixels, int64_t row,
+LN_INLINE void filter_block(const int R, const plane *p, const strip *s,
+                            const float *w, float bias, int64_t y,
                             ln_vector sum[BLOCK][2]) {
 #pragma GCC unroll 4
   for (int r = 0; r < BLOCK; r++)
     sum[r][0] = sum[r][1] = (ln_vector){ 0 } + bias;
 #pragma GCC unroll 8
-  for (int y = 0; y < BLOCK + R - 1; y++)
+  for (int i = 0; i < BLOCK + R - 1; i++) {
+    const pixels x = pixels_of(R, 2, p, s, y + i - p->top);
 #pragma GCC unroll 5
     for (int kx = 0; kx < R; kx++) {
-      const ln_vector x0 = ln_load_once(pixels + y * row + kx);
-      const ln_vector x1 = ln_load_once(pixels + y * row + kx + LN_VECTOR);
+      const ln_vector x0 = x.met[0][kx], x1 = x.met[1][kx];
 #pragma GCC unroll 4
       for (int r = 0; r < BLOCK; r++)
-        if (y - r >= 0 && y - r < R) {
-          sum[r][0] += w[(y - r) * R + kx] * x0;
-          sum[r][1] += w[(y - r) * R + kx] * x1;
+        if (i - r >= 0 && i - r < R) {
+          sum[r][0] += w[(i - r) * R + kx] * x0;
+          sum[r][1] += w[(i - r) * R + kx] * x1;
         }
     }
+  }
 }
 
 /* The last block may reach beyond the last row. Such rows are stored first, at
@@ -95,45 +193,70 @@ LN_INLINE void store_block(ln_vector sum[BLOCK][2], float *to, int64_t rows,
 }
 
 LN_INLINE void filter_plane(const int R, const plane *p, const float *w,
-                            float bias, bool rectify, const float *pixels,
-                            int64_t rows, int64_t columns, float *to) {
-  for (int64_t y = 0; y < rows; y += BLOCK, to += BLOCK * columns)
-    for (int64_t x = 0; x < columns; x += 2 * LN_VECTOR) {
+                            float bias, bool rectify, int64_t rows,
+                            int64_t columns, float *to) {
+  for (int64_t x = 0; x < columns; x += 2 * LN_VECTOR) {
+    const strip s = strip_at(R, 2, p, x);
+    for (int64_t y = 0; y < rows; y += BLOCK) {
       ln_vector sum[BLOCK][2];
-      filter_block(R, w, bias, pixels + y * p->columns + x, p->columns, sum);
+      filter_block(R, p, &s, w, bias, y, sum);
 #pragma GCC unroll 4
       for (int r = 0; rectify && r < BLOCK; r++)
         sum[r][0] = ln_rectify(sum[r][0]), sum[r][1] = ln_rectify(sum[r][1]);
-      store_block(sum, to, rows - y, columns, x);
+      store_block(sum, to + y * columns, rows - y, columns, x);
     }
+  }
+}
+
+/* A block of dy: a filter of one tap meets the numbers themselves. */
+LN_INLINE void load_block(const int vectors, const plane *dy, const strip *s,
+                          int64_t y, ln_vector g[BLOCK][2]) {
+#pragma GCC unroll 4
+  for (int r = 0; r < BLOCK; r++) {
+    const pixels row = pixels_of(1, vectors, dy, s, y + r);
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; v++) g[r][v] = row.met[v][0];
+  }
+}
+
+/* Adds a block of dy times the pixels that each tap meets. */
+LN_INLINE void add_block(const int R, const int vectors, const plane *p,
+                         const strip *s, int64_t y, ln_vector g[BLOCK][2],
+                         ln_vector *sum) {
+#pragma GCC unroll 8
+  for (int i = 0; i < BLOCK + R - 1; i++) {
+    const pixels x = pixels_of(R, vectors, p, s, y + i - p->top);
+#pragma GCC unroll 5
+    for (int kx = 0; kx < R; kx++)
+#pragma GCC unroll 2
+      for (int v = 0; v < vectors; v++) {
+#pragma GCC unroll 4
+        for (int r = 0; r < BLOCK; r++)
+          if (i - r >= 0 && i - r < R)
+            sum[(i - r) * R + kx] += g[r][v] * x.met[v][kx];
+      }
+  }
 }
 
 /* Adds dy times pixels to a vector for each tap, and dy to one for the bias. */
-LN_INLINE void add_gradient(const int R, const plane *p, const float *pixels,
-                            const float *dy, int64_t rows, int64_t columns,
+LN_INLINE void add_gradient(const int R, const plane *p, const plane *dy,
                             ln_vector *taps, ln_vector *bias) {
+  const int vectors = R == 3 && LN_VECTOR_REGISTERS == 32 ? 2 : 1;
   ln_vector sum[MOST_TAPS], all = *bias;
 #pragma GCC unroll 25
   for (int t = 0; t < R * R; t++) sum[t] = taps[t];
-  for (int64_t y = 0; y < rows; y += BLOCK)
-    for (int64_t x = 0; x < columns; x += LN_VECTOR) {
-      ln_vector g[BLOCK];
+  for (int64_t x = 0; x < dy->W; x += vectors * LN_VECTOR) {
+    const strip s = strip_at(R, vectors, p, x);
+    const strip outputs = strip_at(1, vectors, dy, x);
+    for (int64_t y = 0; y < dy->H; y += BLOCK) {
+      ln_vector g[BLOCK][2];
+      load_block(vectors, dy, &outputs, y, g);
 #pragma GCC unroll 4
-      for (int r = 0; r < BLOCK; r++) {
-        g[r] = ln_load_once(dy + (y + r) * columns + x);
-        all += g[r];
-      }
-#pragma GCC unroll 8
-      for (int i = 0; i < BLOCK + R - 1; i++)
-#pragma GCC unroll 5
-        for (int kx = 0; kx < R; kx++) {
-          const ln_vector v =
-              ln_load_once(pixels + (y + i) * p->columns + x + kx);
-#pragma GCC unroll 4
-          for (int r = 0; r < BLOCK; r++)
-            if (i - r >= 0 && i - r < R) sum[(i - r) * R + kx] += g[r] * v;
-        }
+      for (int r = 0; r < BLOCK; r++)
+        for (int v = 0; v < vectors; v++) all += g[r][v];
+      add_block(R, vectors, p, &s, y, g, sum);
     }
+  }
 #pragma GCC unroll 25
   for (int t = 0; t < R * R; t++) taps[t] = sum[t];
   *bias = all;
@@ -144,13 +267,13 @@ LN_INLINE void add_gradient(const int R, const plane *p, const float *pixels,
 typedef struct job {
   int64_t R, N, C;
   int64_t H, W, OH, OW; /* in, out */
-  plane in;
+  int64_t top, left;    /* zeros around x */
   bool turned, rectify;
   const float *x, *w, *bias;
   float *y;
 } job;
 
-static job forward_job(const sizes *s) {
+static job forward_job(const sizes *s, const ln_call *call) {
   return (job){ .R = s->KH,
                 .N = s->N,
                 .C = s->C,
@@ -158,10 +281,16 @@ static job forward_job(const sizes *s) {
                 .W = s->W,
                 .OH = s->OH,
                 .OW = s->OW,
-                .in = plane_for(s->OH, s->OW, s->KH, s->P[0], s->P[1]) };
+                .top = s->P[0],
+                .left = s->P[1],
+                .rectify = call->activation == LN_IS_RELU,
+                .x = ln_x(call, 0),
+                .w = ln_w(call, 0),
+                .bias = ln_w(call, 1),
+                .y = ln_y(call, 0) };
 }
 
-static job gradient_job(const sizes *s) {
+static job gradient_job(const sizes *s, const ln_call *call) {
   return (job){ .R = s->KH,
                 .N = s->N,
                 .C = s->C,
@@ -169,29 +298,33 @@ static job gradient_job(const sizes *s) {
                 .W = s->OW,
                 .OH = s->H,
                 .OW = s->W,
+                .top = s->KH - 1 - s->P[0],
+                .left = s->KW - 1 - s->P[1],
                 .turned = true,
-                .in = plane_for(s->H, s->W, s->KH, s->KH - 1 - s->P[0],
-                                s->KH - 1 - s->P[1]) };
+                .x = ln_dy(call, 0),
+                .w = ln_w(call, 0),
+                .y = ln_dx(call, 0) };
 }
 
 /* The i-th plane of all images. */
-static void filter_image(const job *j, int64_t i, float *pixels) {
+static void filter_image(const job *j, int64_t i, float *room) {
   const int64_t taps = j->R * j->R, channel = i % j->C;
   float w[MOST_TAPS];
   for (int64_t t = 0; t < taps; t++)
     w[t] = j->w[channel * taps + (j->turned ? taps - 1 - t : t)];
   const float bias = j->bias ? j->bias[channel] : 0;
   float *y = j->y + i * j->OH * j->OW;
-  copy_plane(&j->in, j->x + i * j->H * j->W, j->H, j->W, pixels);
+  plane p = plane_of(j->x, i, j->N * j->C, j->H, j->W, room);
+  p.top = j->top, p.left = j->left;
   if (j->R == 3)
-    filter_plane(3, &j->in, w, bias, j->rectify, pixels, j->OH, j->OW, y);
+    filter_plane(3, &p, w, bias, j->rectify, j->OH, j->OW, y);
   else
-    filter_plane(5, &j->in, w, bias, j->rectify, pixels, j->OH, j->OW, y);
+    filter_plane(5, &p, w, bias, j->rectify, j->OH, j->OW, y);
 }
 
 static void filter_images(void *arg, const ln_chunk *chunk) {
   const job *j = arg;
-  clear_plane(&j->in, chunk->scratch);
+  memset(chunk->scratch, 0, (size_t)plane_floats(j->H, j->W) * sizeof(float));
   for (int64_t i = chunk->begin; i < chunk->end; i++)
     filter_image(j, i, chunk->scratch);
 }
@@ -206,17 +339,8 @@ static ln_status run(job *j, const ln_call *call) {
 
 typedef struct weights_job {
   const sizes *s;
-  plane x, dy;
   const ln_call *call;
 } weights_job;
-
-static weights_job weights_job_of(const sizes *s) {
-  return (weights_job){
-    .s = s,
-    .x = plane_for(s->OH, s->OW, s->KH, s->P[0], s->P[1]),
-    .dy = { 0, 0, whole_rows(s->OH), whole_columns(s->OW) },
-  };
-}
 
 static float sum_of(ln_vector v) {
   double sum = 0;
@@ -225,21 +349,20 @@ static float sum_of(ln_vector v) {
 }
 
 /* One channel, through all images. */
-static void channel_gradient(const weights_job *j, int64_t c, float *pixels) {
+static void channel_gradient(const weights_job *j, int64_t c, float *room) {
   const sizes *s = j->s;
-  float *dy = pixels + plane_floats(&j->x);
   ln_vector taps[MOST_TAPS], bias = { 0 };
   memset(taps, 0, sizeof taps);
   for (int64_t n = 0; n < s->N; n++) {
-    const int64_t i = n * s->C + c;
-    copy_plane(&j->x, ln_x(j->call, 0) + i * s->H * s->W, s->H, s->W, pixels);
-    copy_plane(&j->dy, ln_dy(j->call, 0) + i * s->OH * s->OW, s->OH, s->OW, dy);
+    const int64_t i = n * s->C + c, count = s->N * s->C;
+    plane x = plane_of(ln_x(j->call, 0), i, count, s->H, s->W, room);
+    x.top = s->P[0], x.left = s->P[1];
+    const plane dy = plane_of(ln_dy(j->call, 0), i, count, s->OH, s->OW,
+                              room + plane_floats(s->H, s->W));
     if (s->KH == 3)
-      add_gradient(3, &j->x, pixels, dy, j->dy.rows, j->dy.columns, taps,
-                   &bias);
+      add_gradient(3, &x, &dy, taps, &bias);
     else
-      add_gradient(5, &j->x, pixels, dy, j->dy.rows, j->dy.columns, taps,
-                   &bias);
+      add_gradient(5, &x, &dy, taps, &bias);
   }
   const int64_t all = s->KH * s->KW;
   float *dw = ln_dw(j->call, 0), *db = ln_dw(j->call, 1);
@@ -247,10 +370,13 @@ static void channel_gradient(const weights_job *j, int64_t c, float *pixels) {
   if (db) db[c] = sum_of(bias);
 }
 
+static int64_t weights_floats(const sizes *s) {
+  return plane_floats(s->H, s->W) + plane_floats(s->OH, s->OW);
+}
+
 static void channel_gradients(void *arg, const ln_chunk *chunk) {
   const weights_job *j = arg;
-  clear_plane(&j->x, chunk->scratch);
-  clear_plane(&j->dy, (float *)chunk->scratch + plane_floats(&j->x));
+  memset(chunk->scratch, 0, (size_t)weights_floats(j->s) * sizeof(float));
   for (int64_t c = chunk->begin; c < chunk->end; c++)
     channel_gradient(j, c, chunk->scratch);
 }
@@ -262,27 +388,19 @@ ln_status FOR_ISA(depthwise_plan)(const void *self, ln_infer *io) {
   if (s.CG != 1 || s.KG != 1 || s.KH != s.KW || (s.KH != 3 && s.KH != 5))
     return LN_UNSUITED;
   for (int d = 0; d < 2; d++)
-    if (s.S[d] != 1 || s.D[d] != 1) return LN_UNSUITED;
-  const plane forward = forward_job(&s).in, gradient = gradient_job(&s).in;
-  const plane dy = weights_job_of(&s).dy;
-  io->scratch = larger(plane_floats(&forward) + plane_floats(&dy),
-                       plane_floats(&gradient)) *
-                (int64_t)sizeof(float);
+    if (s.S[d] != 1 || s.D[d] != 1 || s.P[d] >= s.KH) return LN_UNSUITED;
+  io->scratch = weights_floats(&s) * (int64_t)sizeof(float);
   return LN_OK;
 }
 
 ln_status FOR_ISA(depthwise_forward)(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, call);
-  job j = forward_job(&s);
-  j.x = ln_x(call, 0), j.w = ln_w(call, 0), j.bias = ln_w(call, 1);
-  j.rectify = call->activation == LN_IS_RELU;
-  j.y = ln_y(call, 0);
+  job j = forward_job(&s, call);
   return run(&j, call);
 }
 
 static ln_status data_gradient(const sizes *s, const ln_call *call) {
-  job j = gradient_job(s);
-  j.x = ln_dy(call, 0), j.w = ln_w(call, 0), j.y = ln_dx(call, 0);
+  job j = gradient_job(s, call);
   return run(&j, call);
 }
 
@@ -290,8 +408,7 @@ ln_status FOR_ISA(depthwise_backward)(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, call);
   ln_status status = ln_dx(call, 0) ? data_gradient(&s, call) : LN_OK;
   if (status || (!ln_dw(call, 0) && !ln_dw(call, 1))) return status;
-  weights_job j = weights_job_of(&s);
-  j.call = call;
+  weights_job j = { &s, call };
   return call->host->parallel_for(call, s.C, divide_up(s.C, 16),
                                   channel_gradients, &j);
 }

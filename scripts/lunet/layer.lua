@@ -87,10 +87,13 @@ function layer:predict(...)
   return result(self, module.predict(self, ...))
 end
 
+local one -- the gradient of a loss with respect to itself
+
 -- dx, one an input. A loss takes no dy.
 function layer:backward(...)
   if self.loss and (...) == nil then
-    return (module.backward(self, core.full({}, 1)))
+    one = one or core.full({}, 1)
+    return (module.backward(self, one))
   end
   return module.backward(self, ...)
 end

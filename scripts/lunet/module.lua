@@ -90,6 +90,7 @@ function module:core_net()
   for i = 1, self:n_inputs() do values[i] = builder.net:add_input() end
   builder.net:set_outputs(self:wire(builder, values))
   builder.net:requires_grad(rawget(self, "wants_inputs") or false)
+  builder.net:retain_graph(rawget(self, "retains") or false)
   self.built_net = builder
   return builder.net, builder
 end
@@ -208,6 +209,18 @@ function module:requires_grad(wanted)
       layer.core_layer:set_frozen(not wanted.parameters)
     end
   end
+  return self
+end
+
+-- retain_graph(true): several backwards may follow one forward, as for the
+-- gradients of several classes. Takes memory: what forward left is kept until
+-- the next forward. false (the default) takes it back.
+function module:retain_graph(on)
+  if type(on) ~= "boolean" then
+    core.raise("retain_graph takes true or false, got %s", type(on))
+  end
+  self.retains = on
+  self:core_net():retain_graph(on)
   return self
 end
 

@@ -245,6 +245,35 @@ function TestModes:test_each_backward_belongs_to_one_forward()
   refused("needs dy", net.backward, net, nil)
 end
 
+-- Layers in place, in parts, with masks and with saved places of maxima.
+local function mixed()
+  return nn.sequential {
+    nn.conv2d { out_channels = 4, kernel_size = 3, padding = 1 },
+    nn.batch_norm2d {}, nn.relu {}, nn.max_pool2d { kernel_size = 2 },
+    nn.dropout { p = 0.3 }, nn.flatten {}, nn.linear { out_features = 3 },
+  }:requires_grad { inputs = true }
+end
+
+function TestModes:test_retain_graph_allows_several_backwards()
+  local net, x = mixed():retain_graph(true), lunet.randn { 20, 2, 6, 6 }
+  local dy, other = lunet.randn { 20, 3 }, lunet.randn { 20, 3 }
+  net:build { 2, 6, 6 }
+  net:forward(x)
+  net:zero_grad()
+  local first, before = net:backward(dy), {}
+  for i, p in ipairs(net:parameters()) do before[i] = p.grad:clone() end
+  net:backward(other)
+  net:zero_grad()
+  same(net:backward(dy), first)
+  for i, p in ipairs(net:parameters()) do same(p.grad, before[i]) end
+  net:retain_graph(false)
+  refused("has changed since its forward", net.backward, net, dy)
+  net:forward(x); net:backward(dy)
+  refused("retain_graph(true) before forward allows more", net.backward, net,
+          dy)
+  refused("retain_graph takes true or false, got nil", net.retain_graph, net)
+end
+
 TestTap = {}
 
 function TestTap:test_sees_and_replaces()

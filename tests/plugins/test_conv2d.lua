@@ -307,7 +307,8 @@ local function random_depthwise()
   local channels, kernel = pick(6), pick(2) * 2 + 1
   return { pick(3), channels, kernel + pick(12), kernel + pick(40) },
     { out_channels = channels, groups = channels, kernel_size = kernel,
-      padding = { pick(0, kernel), pick(0, kernel) }, bias = pick(2) == 1 }
+      padding = { pick(0, kernel - 1), pick(0, kernel - 1) },
+      bias = pick(2) == 1 }
 end
 
 -- What a vector of images suits; with more images than lanes, and fewer.

@@ -322,6 +322,9 @@ void ln_net_tell_notices(ln_net *,
 
 /* Which gradients backward is to give. Default: no inputs, parameters. */
 void ln_net_requires_grad(ln_net *, bool inputs);
+/* Keeps what forward leaves, so that several backwards may follow one forward,
+ * at the price of memory that is otherwise used again. Default: off. */
+void ln_net_retain_graph(ln_net *, bool on);
 
 /* x: one tensor an input. y: room for one tensor an output; each is new. */
 ln_status ln_net_forward(ln_net *, ln_tensor *const *x, int64_t n,

@@ -24,19 +24,15 @@ local function inputs_of(spec)
   return { x, net_step.random_labels(spec.x[1], spec.classes) }
 end
 
--- Each backward needs a forward before it, which is not timed.
+-- All backwards follow one forward, which is not timed.
 local function backward_pass(layer, inputs, wanted)
-  local dy
   layer:requires_grad(wanted)
-  local function prepare()
-    local y = layer:forward(table.unpack(inputs))
-    if not layer.loss then dy = dy or lunet.randn(y:shape()) end
-    return y
-  end
-  return function() return layer:backward(dy) end, prepare
+  local y = layer:forward(table.unpack(inputs))
+  local dy = not layer.loss and lunet.randn(y:shape()) or nil
+  return function() return layer:backward(dy) end
 end
 
--- A list of { mode, call = [, prepare =] }, made one after the other by next():
+-- A list of { mode, call = }, made one after the other by next():
 -- for pass in layer_passes.each(layer, inputs) do … end
 function layer_passes.each(layer, inputs, trains)
   return coroutine.wrap(function()
@@ -44,14 +40,12 @@ function layer_passes.each(layer, inputs, trains)
     coroutine.yield { mode = "forward", call = function()
       return pass(layer, table.unpack(inputs))
     end }
-    local call, prepare = backward_pass(layer, inputs,
-                                        { inputs = true, parameters = false })
-    coroutine.yield { mode = "backward_data", call = call, prepare = prepare }
+    layer:retain_graph(true)
+    coroutine.yield { mode = "backward_data", call = backward_pass(
+      layer, inputs, { inputs = true, parameters = false }) }
     if #layer:parameters() == 0 then return end
-    call, prepare = backward_pass(layer, inputs,
-                                  { inputs = false, parameters = true })
-    coroutine.yield { mode = "backward_weights", call = call,
-                      prepare = prepare }
+    coroutine.yield { mode = "backward_weights", call = backward_pass(
+      layer, inputs, { inputs = false, parameters = true }) }
   end)
 end
 

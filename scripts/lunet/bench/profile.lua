@@ -4,42 +4,48 @@
 -- Each layer runs alone, on random numbers of the shapes it has in the net;
 -- the last line is the net as a whole. What the two differ by is what the
 -- engine adds, or saves by running layers together.
+--
+-- A net has dozens of layers and two passes of each, so a pass gets a few
+-- short samples and is never tried again: enough to see which layers matter.
 
 local lunet = require "lunet"
 local columns = require "lunet.bench.columns"
 local sample = require "lunet.bench.sample"
 
-local function seconds_of(call, o, prepare)
-  return sample.median(sample.run(call, o, prepare).seconds)
+local hurry = { reps = 5, max_s = 0.05, tries = 1, warm_up = 0.005,
+                shortest = 0.002 }
+
+local function seconds_of(call)
+  return sample.median(sample.run(call, hurry).seconds)
 end
 
 -- Seconds of forward and backward of a module; inputs: a list of tensors.
-local function time_passes(module, inputs, o)
-  local y = module:forward(table.unpack(inputs))
-  local dy = lunet.randn(y:shape())
-  local function forward() module:forward(table.unpack(inputs)) end
-  return seconds_of(forward, o),
-         seconds_of(function() module:backward(dy) end, o, forward)
+local function time_passes(module, inputs)
+  local y = module:retain_graph(true):forward(table.unpack(inputs))
+  local dy = lunet.rand(y:shape()) - 0.5
+  local function forward() return module:forward(table.unpack(inputs)) end
+  local function backward() return module:backward(dy) end
+  return seconds_of(forward), seconds_of(backward)
 end
 
 local function random_inputs(core_net, values)
   local list = {}
   for i, value in ipairs(values) do
-    list[i] = lunet.randn(core_net:shape(value))
+    list[i] = lunet.rand(core_net:shape(value)) - 0.5
   end
   return list
 end
 
 -- A layer without a gradient to compute has no backward pass.
-local function time_node(core_net, node, is_first, o)
+local function time_node(core_net, node, is_first)
   local layer = node.layer
   local inputs = random_inputs(core_net, node.inputs)
   layer:requires_grad { inputs = not is_first }
   if is_first and #layer:parameters() == 0 then
-    local function forward() layer:forward(table.unpack(inputs)) end
-    return seconds_of(forward, o), 0
+    local function forward() return layer:forward(table.unpack(inputs)) end
+    return seconds_of(forward), 0
   end
-  return time_passes(layer, inputs, o)
+  return time_passes(layer, inputs)
 end
 
 local function rate(flops, seconds)
@@ -73,13 +79,13 @@ local function sum_row(name, forward, backward)
 end
 
 -- A list of { name, info, forward, backward } and the sums of both times.
-local function time_nodes(net, o)
+local function time_nodes(net)
   local core_net, builder = net:core_net()
   local list, forward, backward = {}, 0, 0
   local names = {}
   net:walk(function(layer, name) names[layer] = name end)
   for i, node in ipairs(builder.nodes) do
-    local f, b = time_node(core_net, node, i == 1, o)
+    local f, b = time_node(core_net, node, i == 1)
     local word, name = node.layer.word, names[node.layer]
     list[i] = { name = name == word and name or name .. " " .. word,
                 info = core_net:node_info(i), forward = f, backward = b }
@@ -95,8 +101,8 @@ return function(o)
   shape[1] = o.batch
   net:core_net():build { shape }
   local x = lunet.randn(shape)
-  local net_forward, net_backward = time_passes(net, { x }, o)
-  local list, forward, backward = time_nodes(net, o)
+  local net_forward, net_backward = time_passes(net, { x })
+  local list, forward, backward = time_nodes(net)
 
   local rows = { { "layer", "output", "forward us", "GFLOP/s", "backward us",
                    "GFLOP/s", "share", "y KB", "kept KB", "work KB",

@@ -63,7 +63,7 @@ local function time_method(word, given, method, inputs, o)
   local times, modes = {}, {}
   for pass in layer_passes.each(layer, inputs, true) do
     modes[#modes + 1] = pass.mode
-    local timed = sample.run(pass.call, o, pass.prepare)
+    local timed = sample.run(pass.call, o)
     times[pass.mode] = sample.median(timed.seconds)
   end
   return times, modes, flops

@@ -14,40 +14,30 @@ local function call_and_drop(call)
   local _ <close> = core.is_tensor(result) and result or nil
 end
 
--- Seconds of n calls. What `prepare` does before each is not counted.
-local function time_of(n, call, prepare)
-  if not prepare then
-    local start = core.clock()
-    for _ = 1, n do call_and_drop(call) end
-    return core.clock() - start
-  end
-  local sum = 0
-  for _ = 1, n do
-    call_and_drop(prepare)
-    local start = core.clock()
-    call_and_drop(call)
-    sum = sum + core.clock() - start
-  end
-  return sum
+local function time_of(n, call)
+  local start = core.clock()
+  for _ = 1, n do call_and_drop(call) end
+  return core.clock() - start
 end
 
 -- How many calls make a sample, once the machine is warm.
-local function calls_a_sample(call, prepare)
-  local start, n, seconds = core.clock(), 0, 0
-  while n < 2 or core.clock() - start < warm_up and n < 1000 do
-    seconds = seconds + time_of(1, call, prepare)
+local function calls_a_sample(call, o)
+  local start, n = core.clock(), 0
+  while n < 2 or core.clock() - start < (o.warm_up or warm_up) and n < 1000 do
+    time_of(1, call)
     n = n + 1
   end
-  return math.max(1, math.ceil(shortest / (seconds / n)))
+  local seconds = core.clock() - start
+  return math.max(1, math.ceil((o.shortest or shortest) / (seconds / n)))
 end
 
 -- One try: a list of seconds a call, and the cores that others kept busy.
-local function try(n, call, prepare, o)
+local function try(n, call, o)
   local seconds, start = {}, core.clock()
   local busy = core.busy_elsewhere()
   while #seconds < o.reps and
         (#seconds < 3 or core.clock() - start < o.max_s) do
-    seconds[#seconds + 1] = time_of(n, call, prepare) / n
+    seconds[#seconds + 1] = time_of(n, call) / n
   end
   local others = (core.busy_elsewhere() - busy) / (core.clock() - start)
   return { seconds = seconds, others = math.max(0, others) }
@@ -55,16 +45,17 @@ end
 
 local sample = {}
 
--- sample.run(call, o [, prepare]) -> { seconds = {…}, others =, first = }:
+-- sample.run(call, o) -> { seconds = {…}, others =, first = }:
 -- o.reps samples (fewer once o.max_s seconds have gone by, never under 3). Of
--- several tries, at most o.tries, the quietest counts.
-function sample.run(call, o, prepare)
-  local first = time_of(1, call, prepare)
-  local n = calls_a_sample(call, prepare)
+-- several tries, at most o.tries, the quietest counts. o.warm_up and o.shortest
+-- take the place of the seconds above, for who is in a hurry.
+function sample.run(call, o)
+  local first = time_of(1, call)
+  local n = calls_a_sample(call, o)
   local best, tries = nil, 0
   repeat
     if tries > 0 then os.execute("sleep 2") end
-    local this = try(n, call, prepare, o)
+    local this = try(n, call, o)
     tries = tries + 1
     if not best or this.others < best.others then best = this end
   until this.others <= quiet or tries == o.tries

@@ -17,12 +17,11 @@ local function check_finite(result)
   end
 end
 
--- what: { mode =, call = [, prepare =] [, batch =] [, flops =] [, traffic =] }
+-- what: { mode =, call = [, batch =] [, flops =] [, traffic =] }
 local function measure(o, what)
-  if what.prepare then what.prepare() end
   check_finite(what.call())
   what.workload, what.threads = o.workload, o.threads
-  return row.new(what, sample.run(what.call, o, what.prepare))
+  return row.new(what, sample.run(what.call, o))
 end
 
 local function measure_net(o, emit)

@@ -10,7 +10,8 @@
  *   panel   LN_PANEL columns of b, copied so that the block reads them one
  *           after the other; likewise a block's rows of a.
  *   tile    up to LN_TILE_COLUMNS columns of c and any number of rows: the
- *           panels of b are copied once, and all rows pass over them.
+ *           panels of b are copied once, while the first rows pass over them,
+ *           and all other rows read the copy.
  *
  * Each c[i,j] is one sum in the order of p, whatever the pieces: where p is
  * cut, the sum so far waits in c. So the bits depend neither on the place in
@@ -52,13 +53,14 @@ typedef struct ln_product {
 /* ---- the block ----------------------------------------------------------- */
 
 /* rows x vectors of c, `depth` steps of p. a[r,p] is a[r * a_row + p * a_step].
- * beta 0 does not read c. rows, vectors, a_row and a_step must be constants
- * at the call: then the sums stay in registers. */
+ * beta 0 does not read c. Where `copy` is given, b goes there as a panel.
+ * rows, vectors, a_row and a_step must be constants at the call: then the sums
+ * stay in registers. */
 LN_INLINE void ln_block_product(const int rows, const int vectors,
                                 const ptrdiff_t a_row, const ptrdiff_t a_step,
                                 int64_t depth, const float *a, const float *b,
                                 ptrdiff_t b_row, float beta, float *c,
-                                ptrdiff_t c_row) {
+                                ptrdiff_t c_row, float *copy) {
   ln_vector sum[LN_BLOCK_ROWS][2];
 #pragma GCC unroll 14
   for (int r = 0; r < rows; r++)
@@ -70,6 +72,11 @@ LN_INLINE void ln_block_product(const int rows, const int vectors,
   for (int64_t p = 0; p < depth; p++, a += a_step, b += b_row) {
     ln_vector b0 = ln_load(b);
     ln_vector b1 = vectors > 1 ? ln_load(b + LN_VECTOR) : b0;
+    if (vectors > 1 && copy) {
+      ln_store(copy, b0);
+      ln_store(copy + LN_VECTOR, b1);
+      copy += LN_PANEL;
+    }
 #pragma GCC unroll 14
     for (int r = 0; r < rows; r++) {
       sum[r][0] += a[r * a_row] * b0;
@@ -86,14 +93,15 @@ LN_INLINE void ln_block_product(const int rows, const int vectors,
 /* One function for each number of rows and vectors, and for the two ways in
  * which a lies: rows copied one by one, or step by step (a transposed). */
 typedef void ln_block_(int64_t depth, const float *a, const float *b,
-                       ptrdiff_t b_row, float beta, float *c, ptrdiff_t c_row);
+                       ptrdiff_t b_row, float beta, float *c, ptrdiff_t c_row,
+                       float *copy);
 
 #define LN_BLOCK_(name, rows, vectors, a_row, a_step)                         \
   __attribute__((unused, noinline)) static void name(                         \
       int64_t depth, const float *a, const float *b, ptrdiff_t b_row,         \
-      float beta, float *c, ptrdiff_t c_row) {                                \
+      float beta, float *c, ptrdiff_t c_row, float *copy) {                   \
     ln_block_product(rows, vectors, a_row, a_step, depth, a, b, b_row, beta,  \
-                     c, c_row);                                               \
+                     c, c_row, copy);                                         \
   }
 #define LN_BLOCKS_(rows)                                      \
   LN_BLOCK_(ln_block_rows_1_##rows, rows, 1, LN_A_ROW, 1)     \
@@ -171,23 +179,6 @@ static inline void ln_copy_panel_(const ln_product *x, int64_t column,
            (size_t)(LN_PANEL - width) * sizeof(float));
 }
 
-/* The whole panels of `columns` columns of b, not transposed: row by row, so
- * that memory is read in the order in which it lies. */
-static inline void ln_copy_whole_panels_(const ln_product *x, int64_t column,
-                                         int64_t columns, int64_t p,
-                                         int64_t depth, float *to) {
-  for (int64_t q = 0; q < depth; q++) {
-    const float *row = x->b + (p + q) * x->ldb + column;
-    const float *ahead = q + 6 < depth ? row + 6 * x->ldb : row;
-    for (int64_t j = 0; j + LN_PANEL <= columns; j += LN_PANEL) {
-      __builtin_prefetch(ahead + j);
-      __builtin_prefetch(ahead + j + LN_PANEL / 2);
-      memcpy(to + j * LN_DEPTH + q * LN_PANEL, row + j,
-             LN_PANEL * sizeof(float));
-    }
-  }
-}
-
 /* ---- the tile ------------------------------------------------------------ */
 
 /* Some steps of p for a tile. */
@@ -198,6 +189,7 @@ typedef struct ln_piece_ {
   float beta;
   const float *b; /* its panels, copied or where they lie */
   ptrdiff_t b_row, b_panel;
+  float *copy; /* not NULL: where the next rows copy them to */
   const float *b_last; /* a last panel of a width that no vector has */
 } ln_piece_;
 
@@ -212,7 +204,7 @@ static inline void ln_narrow_block_(const ln_piece_ *t, ln_block_ *block,
     for (int64_t r = 0; r < rows; r++)
       memcpy(beside + r * LN_PANEL, c + r * t->x->ldc, bytes);
   }
-  block(t->depth, a, t->b_last, LN_PANEL, t->beta, beside, LN_PANEL);
+  block(t->depth, a, t->b_last, LN_PANEL, t->beta, beside, LN_PANEL, NULL);
   for (int64_t r = 0; r < rows; r++)
     memcpy(c + r * t->x->ldc, beside + r * LN_PANEL, bytes);
 }
@@ -221,51 +213,60 @@ static inline void ln_narrow_block_(const ln_piece_ *t, ln_block_ *block,
 static inline void ln_row_of_blocks_(const ln_piece_ *t, int64_t row,
                                      int64_t rows, const float *a) {
   const ln_product *x = t->x;
-  float *c = x->c + row * x->ldc + t->column;
+  float *c = x->c + row * x->ldc + t->column, *copy = t->copy;
   const float *b = t->b;
   for (int64_t j = 0; j < t->columns; j += LN_PANEL, b += t->b_panel) {
     int64_t width = ln_least_(LN_PANEL, t->columns - j);
     int vectors = width > LN_VECTOR ? 2 : 1;
     ln_block_ *block = ln_find_block_(x->transpose_a, vectors, rows);
     if (width == vectors * LN_VECTOR)
-      block(t->depth, a, b, t->b_row, t->beta, c + j, x->ldc);
+      block(t->depth, a, b, t->b_row, t->beta, c + j, x->ldc, copy);
     else
       ln_narrow_block_(t, block, rows, width, a, c + j);
+    if (copy) copy += LN_DEPTH * LN_PANEL;
   }
 }
 
-/* Copies the panels of b into `room`. A few rows of c are not worth that:
- * they read b where it lies. */
+/* From here on the panels of b are those in `room`. */
+static inline void ln_use_copy_(ln_piece_ *t, const float *room) {
+  t->b = room;
+  t->b_row = LN_PANEL;
+  t->b_panel = LN_DEPTH * LN_PANEL;
+  t->copy = NULL;
+}
+
+/* Decides where b is read. Transposed, it is copied to `room` now; else the
+ * first rows do that, unless there are so few that it is not worth it: they
+ * read b where it lies. A last panel of a width that no vector has is copied
+ * in any case. */
 static inline void ln_place_b_(ln_piece_ *t, int64_t rows, float *room) {
   const ln_product *x = t->x;
-  bool in_place = !x->transpose_b && rows <= 2 * LN_BLOCK_ROWS;
-  int64_t left = t->columns % LN_PANEL;
-  int64_t begin = !in_place          ? 0
-                  : left % LN_VECTOR ? t->columns - left
-                                     : t->columns;
-  float *to = room;
-  for (int64_t j = begin; j < t->columns; j += LN_PANEL) {
+  for (int64_t j = 0; j < t->columns; j += LN_PANEL) {
     int64_t width = ln_least_(LN_PANEL, t->columns - j);
+    float *to = room + j / LN_PANEL * LN_DEPTH * LN_PANEL;
     t->b_last = to;
     if (x->transpose_b || width < LN_PANEL)
       ln_copy_panel_(x, t->column + j, width, t->p, t->depth, to);
-    to += LN_DEPTH * LN_PANEL;
   }
-  if (!x->transpose_b && !in_place)
-    ln_copy_whole_panels_(x, t->column, t->columns, t->p, t->depth, room);
-  t->b = in_place ? x->b + t->p * x->ldb + t->column : room;
-  t->b_row = in_place ? x->ldb : LN_PANEL;
-  t->b_panel = in_place ? LN_PANEL : LN_DEPTH * LN_PANEL;
+  if (x->transpose_b) {
+    ln_use_copy_(t, room);
+    return;
+  }
+  t->b = x->b + t->p * x->ldb + t->column;
+  t->b_row = x->ldb;
+  t->b_panel = LN_PANEL;
+  t->copy = rows <= 2 * LN_BLOCK_ROWS ? NULL : room;
 }
 
 /* Blocks of about equal height: 16 rows are 8 + 8, not 14 + 2. */
-static inline void ln_all_rows_(const ln_piece_ *t, int64_t row, int64_t rows,
+static inline void ln_all_rows_(ln_piece_ *t, int64_t row, int64_t rows,
                                 float *room) {
   int64_t blocks = (rows + LN_BLOCK_ROWS - 1) / LN_BLOCK_ROWS;
   for (; blocks > 0; blocks--) {
     int64_t here = (rows + blocks - 1) / blocks;
     ln_copy_a_(t->x, row, here, t->p, t->depth, room);
     ln_row_of_blocks_(t, row, here, room);
+    if (t->copy) ln_use_copy_(t, t->copy);
     row += here;
     rows -= here;
   }

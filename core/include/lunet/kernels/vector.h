@@ -10,6 +10,9 @@
 #define LUNET_KERNELS_VECTOR_H
 
 #include <stddef.h>
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
 
 #if defined(__AVX512F__)
 #define LN_VECTOR 16 /* floats in a vector */
@@ -95,13 +98,17 @@ LN_INLINE void ln_clear_short(float *to, ptrdiff_t n) {
 
 /* The first n floats of v, or all. */
 LN_INLINE void ln_store_first(float *to, ln_vector v, ptrdiff_t n) {
-  float lanes[LN_VECTOR];
   if (n >= LN_VECTOR) {
     ln_store(to, v);
     return;
   }
+#if LN_VECTOR == 16
+  if (n > 0) _mm512_mask_storeu_ps(to, (__mmask16)((1u << n) - 1), (__m512)v);
+#else
+  float lanes[LN_VECTOR];
   ln_store(lanes, v);
   ln_copy_short(to, lanes, n);
+#endif
 }
 
 #endif
