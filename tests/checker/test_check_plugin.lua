@@ -5,6 +5,7 @@
 package.path = "tests/?.lua;" .. package.path
 local lu = require "luaunit"
 local shell = require "support.shell"
+local is_sanitized = require "support.sanitizer"
 local faulty = require "checker.faulty"
 
 local build = os.getenv("LUNET_BUILD") or "build"
@@ -18,11 +19,12 @@ local sample = { "reads_past_x", "writes_before_y", "writes_x",
   "keeps_x", "leaks_each_step", "allocates", "two_percent", "kernel_flipped",
   "bias_of_one_sample", "zero_by_zero", "method_without_padding",
   "activation_ignored", "activation_hides_nan", "misses_a_part",
-  "partial_misses_an_item", "row_not_per_sample", "isa_too_low", "looks_at_neighbours", "remembers_x",
-  "random_unsaid", "counts_its_calls", "mixed_instances", "hangs_on_empty",
-  "exits", "divides_by_batch", "changes_rounding", "refuses_in_silence",
-  "dims_left_open", "gradient_of_nothing", "flops_halved", "newer_service",
-  "works_once", "shows_more", "default_out_of_range", "example_outdated" }
+  "partial_misses_an_item", "row_not_per_sample", "isa_too_low",
+  "looks_at_neighbours", "remembers_x", "random_unsaid", "counts_its_calls",
+  "mixed_instances", "hangs_on_empty", "exits", "divides_by_batch",
+  "changes_rounding", "refuses_in_silence", "dims_left_open",
+  "gradient_of_nothing", "flops_halved", "newer_service", "works_once",
+  "shows_more", "default_out_of_range", "example_outdated" }
 
 for _, name in ipairs(sample) do
   TestFaults["test_" .. name] = function()
@@ -122,6 +124,26 @@ function TestReports:test_no_plugins()
   _, said = shell.run("%s %s/wrong.c", program, folder)
   lu.assertStrContains(said, "wrong.c:1:9: error:")
   lu.assertStrContains(said, "wrong.c does not compile")
+  shell.remove(folder)
+end
+
+-- What only a compiler can see: an addition that overflows.
+function TestReports:test_sanitizers()
+  if is_sanitized() then return lu.skip "one sanitizer at a time" end
+  if not shell.run("test -f \"$(${CC:-cc} -print-file-name=libasan.so)\"") then
+    return lu.skip "the compiler has no AddressSanitizer"
+  end
+  local folder = shell.temporary_folder()
+  local source = folder .. "/overflows.c"
+  shell.write(source, ([[
+    #define NAME overflows
+    #define FORWARD_BEGIN volatile int most = 2147483647; most = most + 1;
+    #include "%s/tests/fixtures/faulty/elementwise.h"
+    ]]):format(shell.lines("pwd")[1]))
+  local _, said = shell.run("%s %s --only sanitizer", program, source)
+  lu.assertStrContains(said, "overflows.c fault: runtime error: signed integer "
+    .. "overflow")
+  lu.assertStrContains(said, "check     sanitizer.clean")
   shell.remove(folder)
 end
 
