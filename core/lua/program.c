@@ -33,7 +33,8 @@ static const char usage[] =
     "Commands; each has a --help of its own:\n"
     "  lunet bench ...              measure speed\n"
     "  lunet new-plugin NAME        a layer that works, to be made your own\n"
-    "  lunet build-plugin FILE.c    compile a layer\n";
+    "  lunet build-plugin FILE.c    compile a layer\n"
+    "  lunet check-plugin FILE.c    look for what is wrong with a layer\n";
 
 enum { EXIT_USAGE = 2 };
 
@@ -258,17 +259,20 @@ static bool run_file(lua_State *L, const char *path) {
   return report(L, status);
 }
 
-/* Runs main(arguments) of the module, which says whether all went well. */
-static bool run_command(lua_State *L, const char *module) {
+/* Runs main(arguments) of the module, which says whether all went well, or
+ * returns an exit status. */
+static int run_command(lua_State *L, const char *module) {
   lua_getglobal(L, "require");
   lua_pushstring(L, module);
-  if (!report(L, lua_pcall(L, 1, 1, 0))) return false;
+  if (!report(L, lua_pcall(L, 1, 1, 0))) return EXIT_FAILURE;
   lua_getfield(L, -1, "main");
   lua_remove(L, -2);
-  if (!report(L, call(L, push_arguments(L), 1, true))) return false;
-  const bool fine = lua_toboolean(L, -1);
+  if (!report(L, call(L, push_arguments(L), 1, true))) return EXIT_FAILURE;
+  const int otherwise = lua_toboolean(L, -1) ? EXIT_SUCCESS : EXIT_FAILURE;
+  const int status =
+      lua_isinteger(L, -1) ? (int)lua_tointeger(L, -1) : otherwise;
   lua_pop(L, 1);
-  return fine;
+  return status;
 }
 
 /* ---- the command line ---------------------------------------------------- */
@@ -279,6 +283,7 @@ static const struct command {
 } commands[] = {
   { "bench", "lunet.bench" },
   { "build-plugin", "lunet.commands.build_plugin" },
+  { "check-plugin", "lunet.commands.check_plugin" },
   { "new-plugin", "lunet.commands.new_plugin" },
 };
 
@@ -349,7 +354,6 @@ static bool run_codes(lua_State *L, char **argv, const request *r) {
 }
 
 static bool run(lua_State *L, int argc, char **argv, const request *r) {
-  if (r->command) return run_command(L, r->command);
   if (!run_codes(L, argv, r)) return false;
   if (r->script < argc) {
     const char *path = argv[r->script];
@@ -411,7 +415,7 @@ typedef struct command_line {
   int argc;
   char **argv;
   const request *asked;
-  bool succeeded;
+  int status; /* of the process */
 } command_line;
 
 static int protected_main(lua_State *L) {
@@ -422,12 +426,15 @@ static int protected_main(lua_State *L) {
   lua_gc(L, LUA_GCGEN, 0, 0); /* as Lua's own program does */
   add_lunet(L);
   set_arg(L, c->argc, c->argv, c->asked->script);
-  c->succeeded = run(L, c->argc, c->argv, c->asked);
+  if (c->asked->command)
+    c->status = run_command(L, c->asked->command);
+  else if (run(L, c->argc, c->argv, c->asked))
+    c->status = EXIT_SUCCESS;
   return 0;
 }
 
 static int run_lua(int argc, char **argv, const request *asked) {
-  command_line c = { argc, argv, asked, false };
+  command_line c = { argc, argv, asked, EXIT_FAILURE };
   lua_State *L = luaL_newstate();
   if (!L) {
     fputs("lunet: out of memory\n", stderr);
@@ -435,9 +442,9 @@ static int run_lua(int argc, char **argv, const request *asked) {
   }
   lua_pushcfunction(L, protected_main);
   lua_pushlightuserdata(L, &c);
-  const bool fine = report(L, lua_pcall(L, 1, 0, 0)) && c.succeeded;
+  if (!report(L, lua_pcall(L, 1, 0, 0))) c.status = EXIT_FAILURE;
   lua_close(L);
-  return fine ? EXIT_SUCCESS : EXIT_FAILURE;
+  return c.status;
 }
 
 /* A crash and a call without end are always named; the rest costs time. */
