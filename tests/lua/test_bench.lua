@@ -409,6 +409,40 @@ function TestReport:test_has_tables_and_pictures()
   end
 end
 
+function TestReport:test_lays_ratios_beside_their_marks()
+  write_rows(folder .. "/rows.jsonl")
+  shell.write(folder .. "/ratios.json", [=[[
+    { "workload": "lenet5", "mode": "train", "batch": 64, "threads": 1,
+      "lunet_s": 0.001, "torch_s": 0.004, "variant": "eager", "ratio": 4.0 },
+    { "workload": "fc", "mode": "forward", "batch": 64, "threads": 1,
+      "lunet_s": 0.002, "torch_s": 0.003, "variant": "compile", "ratio": 1.5 },
+    { "workload": "copy_1gib", "mode": "copy", "batch": null, "threads": 1,
+      "lunet_s": 0.2, "torch_s": 0.2, "variant": "eager", "ratio": 1.0 } ]]=])
+  local fine, output = bench(("--report --from %s/rows.jsonl --out %s/page "
+    .. "--compare %s/ratios.json"):format(folder, folder, folder))
+  lu.assertTrue(fine, output)
+  local text = shell.read(folder .. "/page/report.md")
+  for _, line in ipairs {
+    "| 1 | 4.00 | 3 | 1 | 1 |",
+    "| lenet5 | train | eager | **below** | 64 | 1 | 1.000 | 4.000 | 4.00 | "
+      .. "4.5 |",
+    "| fc | forward | compile | above | 64 | 1 | 2.000 | 3.000 | 1.50 | 1 |",
+    "| copy_1gib | copy | eager |  | – | 1 | 200.000 | 200.000 | 1.00 | – |",
+    "(ratios1.png)",
+  } do
+    lu.assertStrContains(text, line)
+  end
+  lu.assertEquals(#lunet.load(folder .. "/page/ratios1.png"):shape(), 3)
+end
+
+function TestReport:test_stops_when_its_minutes_are_over()
+  local fine, output = bench(("--report --workload relu --minutes 1e-9 "
+    .. "--threads 1 --tries 1 --out %s/late"):format(folder))
+  lu.assertTrue(fine, output)
+  lu.assertStrContains(shell.read(folder .. "/late/report.md"),
+    "- `relu` (-, threads: 1): left out after 1e-09 minutes")
+end
+
 function TestReport:test_of_no_file()
   local fine, output = bench "--report --from nosuch.jsonl"
   lu.assertFalse(fine)
