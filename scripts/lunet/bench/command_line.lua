@@ -24,6 +24,10 @@ or shows a table
     --shape N,C,H,W        the shape of its input
   --profile NET          a network of the zoo, layer by layer
     --batch N              (default: 32)
+  --ladder               a 3x3 convolution from the textbook up to Winograd
+    --shape N,C,H,W        the shape of its input (default: 4,64,58,58)
+    --from FILE.c          your own ladder.c
+    --picture FILE.png     draws it, too
   --roofline             what this machine allows, and how near kernels come
 
 or writes a page
@@ -44,6 +48,7 @@ local forms = {
   ["--plugin"] = { "one", "text" }, ["--options"] = { "one", "text" },
   ["--shape"] = { "one", "text" }, ["--profile"] = { "one", "text" },
   ["--batch"] = { "one", "count" }, ["--roofline"] = { "flag" },
+  ["--ladder"] = { "flag" }, ["--picture"] = { "one", "text" },
   ["--report"] = { "flag" }, ["--from"] = { "one", "text" },
   ["--out"] = { "one", "text" }, ["--compare"] = { "one", "text" },
   ["--minutes"] = { "one", "number" }, ["--help"] = { "flag" },
