@@ -22,6 +22,9 @@ or shows a table
   --plugin WORD          one layer, all its methods side by side
     --options "k = v"      its options (default: those of its example)
     --shape N,C,H,W        the shape of its input
+  --methods              layers with several methods: what each gains in
+                         forward, and its error against float64
+    --page FILE.md         writes the table into a page, between its markers
   --profile NET          a network of the zoo, layer by layer
     --batch N              (default: 32)
   --ladder               a 3x3 convolution from the textbook up to Winograd
@@ -48,6 +51,7 @@ local forms = {
   ["--plugin"] = { "one", "text" }, ["--options"] = { "one", "text" },
   ["--shape"] = { "one", "text" }, ["--profile"] = { "one", "text" },
   ["--batch"] = { "one", "count" }, ["--roofline"] = { "flag" },
+  ["--methods"] = { "flag" }, ["--page"] = { "one", "text" },
   ["--ladder"] = { "flag" }, ["--picture"] = { "one", "text" },
   ["--report"] = { "flag" }, ["--from"] = { "one", "text" },
   ["--out"] = { "one", "text" }, ["--compare"] = { "one", "text" },
