@@ -24,6 +24,7 @@ or shows a table
     --shape N,C,H,W        the shape of its input
   --methods              layers with several methods: what each gains in
                          forward, and its error against float64
+    --layer WORD           one of them
     --page FILE.md         writes the table into a page, between its markers
   --profile NET          a network of the zoo, layer by layer
     --batch N              (default: 32)
@@ -51,7 +52,8 @@ local forms = {
   ["--plugin"] = { "one", "text" }, ["--options"] = { "one", "text" },
   ["--shape"] = { "one", "text" }, ["--profile"] = { "one", "text" },
   ["--batch"] = { "one", "count" }, ["--roofline"] = { "flag" },
-  ["--methods"] = { "flag" }, ["--page"] = { "one", "text" },
+  ["--methods"] = { "flag" }, ["--layer"] = { "one", "text" },
+  ["--page"] = { "one", "text" },
   ["--ladder"] = { "flag" }, ["--picture"] = { "one", "text" },
   ["--report"] = { "flag" }, ["--from"] = { "one", "text" },
   ["--out"] = { "one", "text" }, ["--compare"] = { "one", "text" },

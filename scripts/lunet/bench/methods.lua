@@ -134,8 +134,11 @@ return function(o)
   local rows = {}
   lunet.set_num_threads(o.threads[1])
   for _, case in ipairs(cases) do
-    table.move(rows_of(case, o), 1, 1000, #rows + 1, rows)
+    if not o.layer or o.layer == case[1] then
+      table.move(rows_of(case, o), 1, 1000, #rows + 1, rows)
+    end
   end
+  if #rows == 0 then core.raise("--layer: no case for '%s'", o.layer) end
   local head = { "layer", "shape of x", "method", "µs", "gain", "error" }
   if o.page then
     write_between_markers(o.page, ("%s, %s, threads: %d, forward.\n\n%s\n")
