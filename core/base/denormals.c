@@ -9,7 +9,7 @@
 enum { FLUSH = 1 << 15 | 1 << 6 };
 
 uint64_t ln_denormals_setting(void) {
-  return _mm_getcsr();
+  return _mm_getcsr() & (unsigned)FLUSH; /* without flags of past events */
 }
 
 void ln_restore_denormals(uint64_t setting) {

@@ -32,8 +32,9 @@ void ln_pages_free(void *pages, int64_t bytes) {
   if (pages) munmap(pages, (size_t)bytes);
 }
 
-void ln_pages_close(void *pages, int64_t bytes) {
-  mprotect(pages, (size_t)bytes, PROT_NONE);
+void ln_pages_allow(void *pages, int64_t bytes, ln_pages_access access) {
+  static const int bits[] = { PROT_NONE, PROT_READ, PROT_READ | PROT_WRITE };
+  mprotect(pages, (size_t)bytes, bits[access]);
 }
 
 static int64_t room_of(int64_t bytes) {
@@ -44,8 +45,8 @@ void *ln_guarded_new(int64_t bytes) {
   char *pages = ln_pages_new(room_of(bytes));
   if (!pages) return NULL;
   char *end = pages + room_of(bytes) - ln_page_bytes();
-  ln_pages_close(pages, ln_page_bytes());
-  ln_pages_close(end, ln_page_bytes());
+  ln_pages_allow(pages, ln_page_bytes(), LN_PAGES_NOTHING);
+  ln_pages_allow(end, ln_page_bytes(), LN_PAGES_NOTHING);
   return end - bytes;
 }
 

@@ -18,8 +18,13 @@ static inline int64_t ln_whole_pages(int64_t bytes) {
 /* Whole pages, zeroed; NULL and a sentence where there are none. */
 void *ln_pages_new(int64_t bytes);
 void ln_pages_free(void *pages, int64_t bytes);
-/* From now on nobody may touch these pages. */
-void ln_pages_close(void *pages, int64_t bytes);
+/* What may be done with these pages from now on. */
+typedef enum ln_pages_access {
+  LN_PAGES_NOTHING,
+  LN_PAGES_READ,
+  LN_PAGES_WRITE /* and read */
+} ln_pages_access;
+void ln_pages_allow(void *pages, int64_t bytes, ln_pages_access);
 
 /* `bytes` that end at a closed page, with another one before their first page;
  * free them with the same number. They begin at a multiple of 4. */

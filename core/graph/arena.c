@@ -90,10 +90,11 @@ void ln_arena_spread(ln_buffer *buffers, int64_t n, bool local,
 
 void ln_arena_close(char *arena, const ln_buffer *buffers, int64_t n,
                     bool local) {
-  ln_pages_close(arena, ln_page_bytes());
+  ln_pages_allow(arena, ln_page_bytes(), LN_PAGES_NOTHING);
   for (int64_t i = 0; i < n; i++) {
     const ln_buffer *b = &buffers[i];
     if (b->local == local && b->bytes > 0)
-      ln_pages_close(arena + b->offset + guarded_bytes(b), ln_page_bytes());
+      ln_pages_allow(arena + b->offset + guarded_bytes(b), ln_page_bytes(),
+                     LN_PAGES_NOTHING);
   }
 }

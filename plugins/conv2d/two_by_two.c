@@ -1,5 +1,5 @@
-/* two_by_two.c - method "2x2": 3x3 filters, padding 1, on maps of 2x2 pixels, as
- * the last layers of a deep network have them.
+/* two_by_two.c - method "2x2": 3x3 filters, padding 1, on maps of 2x2 pixels,
+ * as the last layers of a deep network have them.
  *
  * In one dimension such a map is x0, x1, and its outputs are
  *
@@ -14,8 +14,8 @@
  * where V holds the maps' sums, U the filters' differences, and y is sums of M.
  * The gradient of x is the same with filters turned by 180 degrees, and that of
  * w the transpose: dU[f][c,k] = sum over n of V[f][n,c] * Z[f][n,k], where Z is
- * made of dy. U is made panel by panel where it is used: 512 x 512 filters of it
- * would not fit in the caches.
+ * made of dy. U is made panel by panel where it is used: of 512 x 512 filters
+ * it would not fit in the caches.
  *
  * After Winograd 1980, who has the same for longer signals. */
 #include "conv2d.h"
@@ -406,7 +406,7 @@ static ln_status weight_gradient(const sizes *s, const ln_call *call) {
 
 /* ---- the method ---------------------------------------------------------- */
 
-ln_status FOR_ISA(two_by_two_plan)(const void *self, ln_infer *io) {
+ln_status LN_FOR_ISA(two_by_two_plan)(const void *self, ln_infer *io) {
   const sizes s = planned_sizes(self, io);
   if (s.G != 1 || s.KH != 3 || s.KW != 3 || s.H != 2 || s.W != 2)
     return LN_UNSUITED;
@@ -425,7 +425,8 @@ ln_status FOR_ISA(two_by_two_plan)(const void *self, ln_infer *io) {
   return LN_OK;
 }
 
-ln_status FOR_ISA(two_by_two_forward)(const void *self, const ln_call *call) {
+ln_status LN_FOR_ISA(two_by_two_forward)(const void *self,
+                                         const ln_call *call) {
   const sizes s = sizes_of(self, call);
   job j = job_of(s.N, s.C, s.K);
   j.channel = TAPS, j.filter = s.C * TAPS;
@@ -435,7 +436,8 @@ ln_status FOR_ISA(two_by_two_forward)(const void *self, const ln_call *call) {
   return run(&j, ln_x(call, 0), call);
 }
 
-ln_status FOR_ISA(two_by_two_backward)(const void *self, const ln_call *call) {
+ln_status LN_FOR_ISA(two_by_two_backward)(const void *self,
+                                          const ln_call *call) {
   const sizes s = sizes_of(self, call);
   job j = job_of(s.N, s.K, s.C);
   j.channel = s.C * TAPS, j.filter = TAPS;
@@ -444,8 +446,8 @@ ln_status FOR_ISA(two_by_two_backward)(const void *self, const ln_call *call) {
   return run(&j, ln_dy(call, 0), call);
 }
 
-ln_status FOR_ISA(two_by_two_backward_weights)(const void *self,
-                                               const ln_call *call) {
+ln_status LN_FOR_ISA(two_by_two_backward_weights)(const void *self,
+                                                  const ln_call *call) {
   const sizes s = sizes_of(self, call);
   if (ln_dw(call, 0)) {
     const ln_status status = weight_gradient(&s, call);

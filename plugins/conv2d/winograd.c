@@ -188,8 +188,8 @@ static job data_job(const sizes *s) {
   return j;
 }
 
-/* Scratch of a task: V, or U of some channels; M; then the window of pixels or the
- * band of y. */
+/* Scratch of a task: V, or U of some channels; M; then the window of pixels or
+ * the band of y. */
 static int64_t output_floats(const job *j) {
   return smaller(j->t.rows, j->t.down) * j->t.m * j->OW * LN_VECTOR;
 }
@@ -345,10 +345,10 @@ static ln_status run_V_first(const job *j, const ln_call *call) {
 
 /* ---- the method ---------------------------------------------------------- */
 
-ln_status FOR_ISA(winograd_weights_plan)(const sizes *s, ln_infer *io);
+ln_status LN_FOR_ISA(winograd_weights_plan)(const sizes *s, ln_infer *io);
 
 /* Wherever it can be done. */
-ln_status FOR_ISA(winograd_any_plan)(const void *self, ln_infer *io) {
+ln_status LN_FOR_ISA(winograd_any_plan)(const void *self, ln_infer *io) {
   const sizes s = planned_sizes(self, io);
   if (s.KH != s.KW || (s.KH != 3 && s.KH != 5) || s.G != 1) return LN_UNSUITED;
   for (int d = 0; d < 2; d++)
@@ -358,14 +358,14 @@ ln_status FOR_ISA(winograd_any_plan)(const void *self, ln_infer *io) {
   if (!forward.V_first) io->packed[0] = U_bytes(s.C, s.K);
   io->workspace =
       larger(workspace_bytes(&forward, s.C), workspace_bytes(&data, s.K));
-  return FOR_ISA(winograd_weights_plan)(&s, io);
+  return LN_FOR_ISA(winograd_weights_plan)(&s, io);
 }
 
 /* Where it gains. */
-ln_status FOR_ISA(winograd_plan)(const void *self, ln_infer *io) {
+ln_status LN_FOR_ISA(winograd_plan)(const void *self, ln_infer *io) {
   const conv2d *o = self;
   if (o->in_channels < 16 || o->out_channels < 16) return LN_UNSUITED;
-  return FOR_ISA(winograd_any_plan)(self, io);
+  return LN_FOR_ISA(winograd_any_plan)(self, io);
 }
 
 static ln_status no_U(const ln_call *call) {
@@ -380,7 +380,7 @@ static ln_status run(job *j, const ln_call *call) {
 
 /* U is four times as large as w. While training, w changes with every step: U
  * is made anew for each pass, in memory that all layers share. */
-ln_status FOR_ISA(winograd_forward)(const void *self, const ln_call *call) {
+ln_status LN_FOR_ISA(winograd_forward)(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, call);
   const packing filters = forward_filters(&s, call);
   job j = forward_job(&s);
@@ -397,7 +397,7 @@ ln_status FOR_ISA(winograd_forward)(const void *self, const ln_call *call) {
   return run(&j, call);
 }
 
-ln_status FOR_ISA(winograd_backward)(const void *self, const ln_call *call) {
+ln_status LN_FOR_ISA(winograd_backward)(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, call);
   const packing filters = data_filters(&s, call);
   job j = data_job(&s);

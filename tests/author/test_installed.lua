@@ -103,6 +103,14 @@ function TestInstalled:test_three_layers_in_one_file()
     "-4.0 -9.0\n")
 end
 
+-- The checker is no part of the source tree, either.
+function TestInstalled:test_check_plugin()
+  local said = run "lunet check-plugin tent.c running_scale.cpp three.c"
+  for _, name in ipairs { "tent.c", "running_scale.cpp", "three.c" } do
+    lu.assertStrContains(said, name .. ": 0 faults, 0 remarks")
+  end
+end
+
 -- A net trains with the layer in place of conv2d, and to the same numbers.
 function TestInstalled:test_library_inside()
   if not shell.run "echo '#include <oneapi/dnnl/dnnl.h>' | cc -E - | grep -q \z
@@ -111,6 +119,9 @@ function TestInstalled:test_library_inside()
   end
   if is_sanitized() then return lu.skip "oneDNN is not sanitized" end
   run "lunet build-plugin conv2d_onednn.c -- -ldnnl"
+  local checked = run "lunet check-plugin conv2d_onednn.so"
+  lu.assertStrContains(checked, "conv2d_onednn.so: 0 faults, ")
+  lu.assertStrContains(checked, "remark: it needs the library libdnnl")
   for _, options in ipairs { "kernel_size = 3, stride = 2",
                              "kernel_size = { 2, 3 }, padding = 1",
                              "kernel_size = 1, bias = false" } do

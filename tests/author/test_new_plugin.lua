@@ -50,6 +50,12 @@ for _, kind in ipairs { "elementwise", "windowed", "weights", "loss" } do
     lu.assertEquals(assert_runs "test_first_try.lua", "first_try: all right\n")
     lu.assertEquals(#shell.lines("cat %s/README.first_try.md", folder), 3)
   end
+  TestNewPlugin["test_nothing_is_wrong_with_" .. kind] = function()
+    lu.assertStrContains(assert_runs("new-plugin first_try --kind " .. kind),
+                         "\n  lunet check-plugin first_try.c\n")
+    lu.assertStrContains(assert_runs "check-plugin first_try.c",
+                         "first_try.c: 0 faults, 0 remarks")
+  end
 end
 
 function TestNewPlugin:test_is_elementwise_unless_asked()

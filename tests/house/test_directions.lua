@@ -1,6 +1,7 @@
 -- test_directions.lua - who may include whom. Arrows point one way only:
 --
 --   lua -> files -> data, optim -> graph -> host -> tensor -> base
+--   lua -> check -> host
 --
 -- all may include lunet.h. Shipped layers see what a student's layer sees:
 -- plugin.h, the kernels, libc and libm.
@@ -23,7 +24,8 @@ local below = {
   optim = set "optim graph host tensor base",
   data = set "data graph host tensor base",
   files = set "files data optim graph host tensor base",
-  lua = set "lua files data optim graph host tensor base",
+  check = set "check host tensor base",
+  lua = set "lua check files data optim graph host tensor base",
 }
 
 -- Libraries have few users: header (a pattern) -> paths (patterns).

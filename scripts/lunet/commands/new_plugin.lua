@@ -140,8 +140,9 @@ local function main(...)
     return false
   end
   for _, file in ipairs(files) do print("wrote " .. file.path) end
-  print(("next: edit %s.c, then\n  lunet build-plugin %s.c && "
-         .. "lunet test_%s.lua"):format(wanted.name, wanted.name, wanted.name))
+  print((("next: edit NAME.c, then\n  lunet check-plugin NAME.c\n"
+          .. "  lunet build-plugin NAME.c && lunet test_NAME.lua"):gsub(
+    "NAME", wanted.name)))
   return true
 end
 

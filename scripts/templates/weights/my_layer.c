@@ -6,16 +6,17 @@
  *           db[c] = sum over n,i of dy[n,c,i]
  * Shapes    x, y (N,C,...); w, b (C)
  *
- * This layer works as it stands. To make it yours, go through the steps 1 to 6
+ * This layer works as it stands. To make it yours, go through the steps 1 to 7
  * and keep the lines above in step with the code. After each step
  *
+ *     lunet check-plugin my_layer.c
  *     lunet build-plugin my_layer.c && lunet test_my_layer.lua
  */
 #include <lunet/plugin.h>
 
 /* 1. The options: a field for each, then a row for each. `channels` may be left
  *    out: LN_FROM_INPUT takes it from the first x, by the line `inputs` of
- *    step 5. */
+ *    step 6. */
 typedef struct my_layer {
   int64_t channels;
   bool bias;
@@ -35,6 +36,13 @@ static ln_status params(const void *self, ln_params *p) {
   return LN_OK;
 }
 
+/* 3. The cost, for summaries: here a product and a sum for each number. */
+static ln_status infer(const void *self, ln_infer *io) {
+  (void)self;
+  io->flops = 2 * (double)ln_count(&io->x[0]);
+  return LN_OK;
+}
+
 /* Numbers of one channel of one item. */
 static int64_t inner(const ln_call *call) {
   const ln_shape *x = &call->x[0]->shape;
@@ -43,7 +51,7 @@ static int64_t inner(const ln_call *call) {
   return n;
 }
 
-/* 3. Forward: set every element of y. A weight not declared is NULL. */
+/* 4. Forward: set every element of y. A weight not declared is NULL. */
 static ln_status forward(const void *self, const ln_call *call) {
   const int64_t N = ln_x_dim(call, 0, 0),
                 C = ((const my_layer *)self)->channels;
@@ -71,7 +79,7 @@ static float sum_of(const float *a, int64_t count) {
   return sum;
 }
 
-/* 4. Backward: a gradient that nobody wants is NULL; set every element of the
+/* 5. Backward: a gradient that nobody wants is NULL; set every element of the
  *    others, also for an empty batch. Sums go over all items of the batch. */
 static ln_status backward(const void *self, const ln_call *call) {
   const int64_t N = ln_x_dim(call, 0, 0),
@@ -95,7 +103,7 @@ static ln_status backward(const void *self, const ln_call *call) {
   return LN_OK;
 }
 
-/* 5. What others read about the layer. `inputs` names the dims: the host checks
+/* 6. What others read about the layer. `inputs` names the dims: the host checks
  *    them, and fills `channels`. Promises: LN_PER_SAMPLE: each item of the
  *    batch is on its own. LN_FORGETS_Y: backward does not read y. LN_LINEAR: y
  *    is linear in x, but for a constant. In doubt leave a promise out: the
@@ -111,9 +119,10 @@ static const ln_layer layer = {
   LN_OPTIONS(my_layer, options),
   .traits = LN_PER_SAMPLE | LN_FORGETS_Y | LN_LINEAR,
   .params = params,
+  .infer = infer,
   .forward = forward,
   .backward = backward,
 };
 
-/* 6. The file's own name and version, and its layers: one or more. */
+/* 7. The file's own name and version, and its layers: one or more. */
 LN_PLUGIN("my_layer", "1.0", &layer);

@@ -9,6 +9,7 @@
  * This layer works as it stands. To make it yours, go through the steps 1 to 6
  * and keep the lines above in step with the code. After each step
  *
+ *     lunet check-plugin my_layer.c
  *     lunet build-plugin my_layer.c && lunet test_my_layer.lua
  */
 #include <string.h>
