@@ -16,6 +16,8 @@
  */
 #include <string.h>
 
+#include <lunet/kernels/each_isa.h>
+#include <lunet/kernels/per_isa.h>
 #include <lunet/plugin.h>
 
 typedef struct avg_pool2d {
@@ -200,12 +202,147 @@ static ln_status pairs_backward(const void *self, const ln_call *call) {
   return LN_OK;
 }
 
+/* ---- method "rows" ------------------------------------------------------- */
+
+/* A window's sum is the sum of its columns' sums: the rows of a row of windows
+ * are added up first, then few numbers are left for each window. Backward is
+ * the same the other way around. Where windows end is looked up once a call. */
+
+static ln_status rows_plan(const void *self, ln_infer *io) {
+  (void)self;
+  const int64_t W = io->x[0].dim[3], OW = io->y[0].dim[3];
+  io->workspace =
+      OW * (int64_t)sizeof(span) + (W + OW) * (int64_t)sizeof(float);
+  return LN_OK;
+}
+
+/* What a call looks up and works with: the columns of each window, the windows
+ * that are whole and how they lie, room for a row of pixels and of shares. */
+typedef struct lookup {
+  span *columns;
+  float *row, *shares;
+  int64_t OW, whole_begin, whole_end; /* of windows */
+  int64_t width, stride, first;       /* first: column of whole_begin */
+} lookup;
+
+LN_INLINE lookup look_up(const avg_pool2d *o, const sizes *s,
+                         const ln_call *call) {
+  lookup l = { .columns = call->workspace,
+               .OW = s->OW,
+               .width = o->kernel_size[1],
+               .stride = o->stride[1] };
+  l.row = (float *)(l.columns + s->OW);
+  l.shares = l.row + s->W;
+  l.whole_begin = l.whole_end = s->OW;
+  for (int64_t ox = s->OW - 1; ox >= 0; ox--) {
+    const span c = l.columns[ox] = span_of(o, 1, ox, s->W);
+    if (c.end - c.begin < l.width) continue;
+    if (l.whole_begin == s->OW) l.whole_end = ox + 1;
+    l.whole_begin = ox;
+    l.first = c.begin;
+  }
+  return l;
+}
+
+LN_INLINE void add_row(float *restrict to, const float *restrict from,
+                       int64_t n) {
+  for (int64_t i = 0; i < n; i++) to[i] += from[i];
+}
+
+/* One window, from the sums of its columns. */
+LN_INLINE float mean_of(const lookup *l, int64_t ox, int64_t counted) {
+  const span c = l->columns[ox];
+  float sum = 0;
+  for (int64_t ix = c.begin; ix < c.end; ix++) sum += l->row[ix];
+  return sum / (float)(counted * c.counted);
+}
+
+/* n whole windows. A width and a stride that are constants at the call give
+ * vectors. */
+LN_INLINE void whole_means(const int64_t width, const int64_t stride,
+                           const float *restrict row, int64_t n, float counted,
+                           float *restrict y) {
+  for (int64_t i = 0; i < n; i++) {
+    float sum = row[i * stride];
+    for (int64_t k = 1; k < width; k++) sum += row[i * stride + k];
+    y[i] = sum / counted;
+  }
+}
+
+LN_INLINE void mean_columns(const lookup *l, int64_t counted, float *y) {
+  const int64_t begin = l->whole_begin, end = l->whole_end, n = end - begin;
+  const float *row = l->row + l->first;
+  const float all = (float)(counted * l->width);
+  for (int64_t ox = 0; ox < begin; ox++) y[ox] = mean_of(l, ox, counted);
+  for (int64_t ox = end; ox < l->OW; ox++) y[ox] = mean_of(l, ox, counted);
+  if (l->width == 3 && l->stride == 2)
+    whole_means(3, 2, row, n, all, y + begin);
+  else
+    whole_means(l->width, l->stride, row, n, all, y + begin);
+}
+
+LN_INLINE ln_status rows_forward(const void *self, const ln_call *call) {
+  const sizes s = sizes_of(call);
+  const lookup l = look_up(self, &s, call);
+  const float(*x)[s.H][s.W] = (void *)ln_x(call, 0);
+  float(*y)[s.OH][s.OW] = (void *)ln_y(call, 0);
+
+  for (int64_t p = 0; p < s.planes; p++)
+    for (int64_t oy = 0; oy < s.OH; oy++) {
+      const span rows = span_of(self, 0, oy, s.H);
+      memset(l.row, 0, sizeof x[p][0]);
+      for (int64_t iy = rows.begin; iy < rows.end; iy++)
+        add_row(l.row, x[p][iy], s.W);
+      mean_columns(&l, rows.counted, y[p][oy]);
+    }
+  return LN_OK;
+}
+
+LN_INLINE void spread_columns(const lookup *l, int64_t counted,
+                              const float *dy) {
+  for (int64_t ox = 0; ox < l->OW; ox++)
+    l->shares[ox] = dy[ox] / (float)(counted * l->columns[ox].counted);
+  for (int64_t ox = 0; ox < l->OW; ox++)
+    for (int64_t ix = l->columns[ox].begin; ix < l->columns[ox].end; ix++)
+      l->row[ix] += l->shares[ox];
+}
+
+LN_INLINE ln_status rows_backward(const void *self, const ln_call *call) {
+  const sizes s = sizes_of(call);
+  const lookup l = look_up(self, &s, call);
+  const float(*dy)[s.OH][s.OW] = (void *)ln_dy(call, 0);
+  float(*dx)[s.H][s.W] = (void *)ln_dx(call, 0);
+
+  for (int64_t p = 0; p < s.planes; p++) {
+    memset(dx[p], 0, sizeof dx[p]);
+    for (int64_t oy = 0; oy < s.OH; oy++) {
+      const span rows = span_of(self, 0, oy, s.H);
+      memset(l.row, 0, sizeof dx[p][0]);
+      spread_columns(&l, rows.counted, dy[p][oy]);
+      for (int64_t iy = rows.begin; iy < rows.end; iy++)
+        add_row(dx[p][iy], l.row, s.W);
+    }
+  }
+  return LN_OK;
+}
+
+LN_EACH_ISA(rows_forward)
+LN_EACH_ISA(rows_backward)
+
+#define ROWS(bits, suffix)                                                     \
+  {                                                                            \
+    .method = "rows", .isa = bits, .plan = rows_plan,                          \
+    .forward = rows_forward_##suffix, .backward = rows_backward_##suffix,      \
+    .per_sample = 1                                                            \
+  }
+
 static const ln_kernel kernels[] = {
   { .method = "2x2",
     .plan = pairs_plan,
     .forward = pairs_forward,
     .backward = pairs_backward,
     .per_sample = 1 },
+  LN_FOR_EACH_ISA(ROWS),
 };
 
 static const ln_layer layer = {

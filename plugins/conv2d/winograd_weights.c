@@ -16,7 +16,6 @@
 #include "winograd.h"
 
 enum {
-  PANEL = 2 * LN_VECTOR,
   BATCH_BYTES = 8 << 20,  /* of V and Z */
   MOST_CHANNEL_BLOCKS = 4 /* of a task */
 };
@@ -28,6 +27,7 @@ typedef struct job {
   int64_t pad[2];
   images x, dy;
   int64_t channel_blocks, panels;
+  int64_t panel;               /* filters of one: one or two vectors */
   int64_t batch_rows, batches; /* rows of tiles of a batch */
   int64_t row, end;            /* of this batch */
   spectrum V, Z;
@@ -40,16 +40,17 @@ static job job_of(const sizes *s) {
   job j = { .R = s->KH, .C = s->C, .K = s->K, .pad = { s->P[0], s->P[1] } };
   j.t = tiling_of(s->N, m, s->OH, s->OW, 2 * LN_MOST_ROWS);
   j.channel_blocks = divide_up(s->C, LN_VECTOR);
-  j.panels = divide_up(s->K, PANEL);
+  j.panel = s->K > LN_VECTOR ? 2 * LN_VECTOR : LN_VECTOR;
+  j.panels = divide_up(s->K, j.panel);
   const int64_t all = larger(s->N * j.t.down, 1);
   const int64_t row_bytes = FREQUENCIES * j.t.across * (int64_t)sizeof(float) *
-                            (j.channel_blocks * LN_VECTOR + j.panels * PANEL);
+                            (j.channel_blocks * LN_VECTOR + j.panels * j.panel);
   j.batches = divide_up(all, larger(BATCH_BYTES / row_bytes, j.t.rows));
   j.batch_rows = divide_up(divide_up(all, j.batches), j.t.rows) * j.t.rows;
   j.batches = divide_up(all, j.batch_rows);
   const int64_t tiles = j.batch_rows * j.t.across;
   j.V = spectrum_of(j.channel_blocks, tiles, LN_VECTOR);
-  j.Z = spectrum_of(j.panels, tiles, PANEL);
+  j.Z = spectrum_of(j.panels, tiles, j.panel);
   j.task_channel_blocks =
       larger(1, smaller(MOST_CHANNEL_BLOCKS, j.channel_blocks * j.panels / 8));
   j.task_groups = divide_up(j.channel_blocks, j.task_channel_blocks);
@@ -57,7 +58,7 @@ static job job_of(const sizes *s) {
 }
 
 static int64_t sum_floats(const job *j) {
-  return j->panels * PANEL * j->C * j->R * j->R;
+  return j->panels * j->panel * j->C * j->R * j->R;
 }
 
 /* ---- V and Z ------------------------------------------------------------- */
@@ -96,7 +97,7 @@ static void transform_block(const job *j, int64_t row, float *window) {
                      window, j->V_at + c * j->V.per_block);
   for (int64_t k = 0; k < j->K; k += LN_VECTOR)
     transform_dy(j, k, row, end, tile, window,
-                 j->Z_at + k / PANEL * j->Z.per_block + k % PANEL);
+                 j->Z_at + k / j->panel * j->Z.per_block + k % j->panel);
 }
 
 static void transform_blocks(void *arg, const ln_chunk *chunk) {
@@ -137,17 +138,19 @@ static void multiply_task(const job *j, int64_t task, float *dU) {
   const int64_t end =
       smaller(begin + j->task_channel_blocks, j->channel_blocks);
   const int64_t tiles = (j->end - j->row) * j->t.across;
-  const ptrdiff_t block = LN_VECTOR * PANEL, step = (end - begin) * block;
+  const ptrdiff_t block = LN_VECTOR * j->panel, step = (end - begin) * block;
+  const int vectors = j->panel > LN_VECTOR ? 2 : 1;
   for (int f = 0; f < FREQUENCIES; f++)
     for (int64_t c = begin; c < end; c++)
       ln_column_product(
-          2, tiles, j->V_at + f * j->V.per_frequency + c * j->V.per_block,
+          vectors, tiles, j->V_at + f * j->V.per_frequency + c * j->V.per_block,
           j->Z_at + f * j->Z.per_frequency + panel * j->Z.per_block,
           dU + f * step + (c - begin) * block);
   for (int64_t c = begin; c < end; c++)
-    for (int v = 0; v < PANEL && panel * PANEL + v < j->K; v += LN_VECTOR)
-      add_block(j, c * LN_VECTOR, panel * PANEL + v,
-                dU + (c - begin) * block + v, PANEL, step);
+    for (int64_t v = 0; v < j->panel && panel * j->panel + v < j->K;
+         v += LN_VECTOR)
+      add_block(j, c * LN_VECTOR, panel * j->panel + v,
+                dU + (c - begin) * block + v, j->panel, step);
 }
 
 static void multiply_tasks(void *arg, const ln_chunk *chunk) {
@@ -172,7 +175,7 @@ static void store_filters(void *arg, const ln_chunk *chunk) {
 
 ln_status LN_FOR_ISA(winograd_weights_plan)(const sizes *s, ln_infer *io) {
   const job j = job_of(s);
-  const int64_t dU = FREQUENCIES * j.task_channel_blocks * LN_VECTOR * PANEL;
+  const int64_t dU = FREQUENCIES * j.task_channel_blocks * LN_VECTOR * j.panel;
   const int64_t floats =
       spectrum_floats(&j.V) + spectrum_floats(&j.Z) + sum_floats(&j);
   io->workspace = larger(io->workspace, floats * (int64_t)sizeof(float));
