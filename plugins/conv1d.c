@@ -161,6 +161,11 @@ static float patch_sum(const sizes *s, int64_t left,
   return sum;
 }
 
+/* Ctrl-C is looked for at each row: the loops may take their time. */
+static bool interrupted(const ln_call *call) {
+  return call->host->cancelled(call->host);
+}
+
 static ln_status forward(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, call);
   const float(*x)[s.C][s.W] = (void *)ln_x(call, 0);
@@ -171,6 +176,7 @@ static ln_status forward(const void *self, const ln_call *call) {
   for (int64_t n = 0; n < s.N; n++)
     for (int64_t k = 0; k < s.K; k++) {
       const int64_t c = k / s.KG * s.CG; /* the first channel that k sees */
+      if (interrupted(call)) return LN_CANCELLED;
       for (int64_t ox = 0; ox < s.OW; ox++)
         y[n][k][ox] =
             (b ? b[k] : 0) + patch_sum(&s, ox * s.S - s.P, w[k], &x[n][c]);
@@ -198,32 +204,38 @@ static void patch_to_dw(const sizes *s, int64_t left, float g,
     }
 }
 
-static void input_gradient(const sizes s, const ln_call *call) {
+static ln_status input_gradient(const sizes s, const ln_call *call) {
   const float(*dy)[s.K][s.OW] = (void *)ln_dy(call, 0);
   const float(*w)[s.CG][s.KW] = (void *)ln_w(call, 0);
   float(*dx)[s.C][s.W] = (void *)ln_dx(call, 0);
 
   for (int64_t n = 0; n < s.N; n++) {
     memset(dx[n], 0, sizeof dx[n]);
-    for (int64_t k = 0; k < s.K; k++)
+    for (int64_t k = 0; k < s.K; k++) {
+      if (interrupted(call)) return LN_CANCELLED;
       for (int64_t ox = 0; ox < s.OW; ox++)
         patch_to_dx(&s, ox * s.S - s.P, dy[n][k][ox], w[k],
                     &dx[n][k / s.KG * s.CG]);
+    }
   }
+  return LN_OK;
 }
 
-static void weight_gradient(const sizes s, const ln_call *call) {
+static ln_status weight_gradient(const sizes s, const ln_call *call) {
   const float(*dy)[s.K][s.OW] = (void *)ln_dy(call, 0);
   const float(*x)[s.C][s.W] = (void *)ln_x(call, 0);
   float(*dw)[s.CG][s.KW] = (void *)ln_dw(call, 0);
 
   for (int64_t k = 0; k < s.K; k++) {
     memset(dw[k], 0, sizeof dw[k]);
-    for (int64_t n = 0; n < s.N; n++)
+    for (int64_t n = 0; n < s.N; n++) {
+      if (interrupted(call)) return LN_CANCELLED;
       for (int64_t ox = 0; ox < s.OW; ox++)
         patch_to_dw(&s, ox * s.S - s.P, dy[n][k][ox], &x[n][k / s.KG * s.CG],
                     dw[k]);
+    }
   }
+  return LN_OK;
 }
 
 static void bias_gradient(const sizes s, const ln_call *call) {
@@ -239,8 +251,8 @@ static void bias_gradient(const sizes s, const ln_call *call) {
 
 static ln_status backward(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, call);
-  if (ln_dx(call, 0)) input_gradient(s, call);
-  if (ln_dw(call, 0)) weight_gradient(s, call);
+  if (ln_dx(call, 0) && input_gradient(s, call) != LN_OK) return LN_CANCELLED;
+  if (ln_dw(call, 0) && weight_gradient(s, call) != LN_OK) return LN_CANCELLED;
   if (ln_dw(call, 1)) bias_gradient(s, call);
   return LN_OK;
 }

@@ -214,6 +214,11 @@ static void begin_with_bias(const sizes *s, const ln_call *call) {
       for (int64_t i = 0; i < s->OH * s->OW; i++) y[n][k][i] = b ? b[k] : 0;
 }
 
+/* Ctrl-C is looked for at each row: the loops may take their time. */
+static bool interrupted(const ln_call *call) {
+  return call->host->cancelled(call->host);
+}
+
 static ln_status forward(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, call);
   const float(*x)[s.C][s.H][s.W] = (void *)ln_x(call, 0);
@@ -224,10 +229,12 @@ static ln_status forward(const void *self, const ln_call *call) {
   for (int64_t n = 0; n < s.N; n++)
     for (int64_t c = 0; c < s.C; c++) {
       const int64_t k = c / s.CG * s.KG; /* the first channel that c paints */
-      for (int64_t iy = 0; iy < s.H; iy++)
+      for (int64_t iy = 0; iy < s.H; iy++) {
+        if (interrupted(call)) return LN_CANCELLED;
         for (int64_t ix = 0; ix < s.W; ix++)
           paint(&s, iy * s.S[0] - s.P[0], ix * s.S[1] - s.P[1], x[n][c][iy][ix],
                 w[c], &y[n][k]);
+      }
     }
   return LN_OK;
 }
@@ -258,21 +265,24 @@ static void window_to_dw(const sizes *s, int64_t top, int64_t left, float v,
       }
 }
 
-static void input_gradient(const sizes s, const ln_call *call) {
+static ln_status input_gradient(const sizes s, const ln_call *call) {
   const float(*dy)[s.K][s.OH][s.OW] = (void *)ln_dy(call, 0);
   const float(*w)[s.KG][s.KH][s.KW] = (void *)ln_w(call, 0);
   float(*dx)[s.C][s.H][s.W] = (void *)ln_dx(call, 0);
 
   for (int64_t n = 0; n < s.N; n++)
     for (int64_t c = 0; c < s.C; c++)
-      for (int64_t iy = 0; iy < s.H; iy++)
+      for (int64_t iy = 0; iy < s.H; iy++) {
+        if (interrupted(call)) return LN_CANCELLED;
         for (int64_t ix = 0; ix < s.W; ix++)
           dx[n][c][iy][ix] =
               window_sum(&s, iy * s.S[0] - s.P[0], ix * s.S[1] - s.P[1], w[c],
                          &dy[n][c / s.CG * s.KG]);
+      }
+  return LN_OK;
 }
 
-static void weight_gradient(const sizes s, const ln_call *call) {
+static ln_status weight_gradient(const sizes s, const ln_call *call) {
   const float(*dy)[s.K][s.OH][s.OW] = (void *)ln_dy(call, 0);
   const float(*x)[s.C][s.H][s.W] = (void *)ln_x(call, 0);
   float(*dw)[s.KG][s.KH][s.KW] = (void *)ln_dw(call, 0);
@@ -280,11 +290,14 @@ static void weight_gradient(const sizes s, const ln_call *call) {
   for (int64_t c = 0; c < s.C; c++) {
     memset(dw[c], 0, sizeof dw[c]);
     for (int64_t n = 0; n < s.N; n++)
-      for (int64_t iy = 0; iy < s.H; iy++)
+      for (int64_t iy = 0; iy < s.H; iy++) {
+        if (interrupted(call)) return LN_CANCELLED;
         for (int64_t ix = 0; ix < s.W; ix++)
           window_to_dw(&s, iy * s.S[0] - s.P[0], ix * s.S[1] - s.P[1],
                        x[n][c][iy][ix], &dy[n][c / s.CG * s.KG], dw[c]);
+      }
   }
+  return LN_OK;
 }
 
 static void bias_gradient(const sizes s, const ln_call *call) {
@@ -300,8 +313,8 @@ static void bias_gradient(const sizes s, const ln_call *call) {
 
 static ln_status backward(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, call);
-  if (ln_dx(call, 0)) input_gradient(s, call);
-  if (ln_dw(call, 0)) weight_gradient(s, call);
+  if (ln_dx(call, 0) && input_gradient(s, call) != LN_OK) return LN_CANCELLED;
+  if (ln_dw(call, 0) && weight_gradient(s, call) != LN_OK) return LN_CANCELLED;
   if (ln_dw(call, 1)) bias_gradient(s, call);
   return LN_OK;
 }

@@ -84,4 +84,5 @@ for _, drawing in ipairs {
   lunet.save(drawing[1], drawing[2])
   print("wrote " .. drawing[1])
 end
+print("wrote " .. lunet.report(run, "out/run.html"))
 print(("test accuracy %.2f %%"):format(100 * lunet.accuracy(net, test)))

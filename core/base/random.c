@@ -14,6 +14,10 @@ void ln_manual_seed(uint64_t new_seed) {
   next_user = 0;
 }
 
+uint64_t ln_seed(void) {
+  return seed;
+}
+
 uint64_t ln_random_next_user(void) {
   return next_user++;
 }

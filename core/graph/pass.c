@@ -307,10 +307,6 @@ static ln_status call_layer(const ln_pass_run *run, int64_t node,
 
 /* ---- gradients that meet ---- */
 
-static void add_into(float *to, const float *from, int64_t n) {
-  for (int64_t k = 0; k < n; k++) to[k] += from[k];
-}
-
 static void add_extra(const ln_pass_run *run, int64_t node, const slice *s) {
   const ln_node *nd = &run->net->nodes[node];
   const ln_plan_node *n = &run->plan->nodes[node];
@@ -319,7 +315,7 @@ static void add_extra(const ln_pass_run *run, int64_t node, const slice *s) {
     const ln_plan_value *v = &run->plan->values[nd->inputs[k]];
     int64_t count =
         run->step->slices > 1 ? s->items * v->item : ln_count(&v->shape);
-    add_into(ln_run_address(run, nd->inputs[k], true, s->first, s->slot),
+    ln_add_floats(ln_run_address(run, nd->inputs[k], true, s->first, s->slot),
              extra_address(run, node, k, s), count);
   }
 }
@@ -338,7 +334,7 @@ static void sum_chunk(void *arg, int64_t index, int slot) {
   int64_t begin = index * GRAIN;
   int64_t n = s->count - begin < GRAIN ? s->count - begin : GRAIN;
   for (int64_t k = s->first; k < s->slices; k++)
-    add_into(s->grad + begin,
+    ln_add_floats(s->grad + begin,
              gradient_address(s->run, s->node, s->weight, k) + begin, n);
 }
 
@@ -552,7 +548,7 @@ static void fill_first(const ln_pass_run *run) {
     float *dy = ln_run_address(run, v, true, 0, 0);
     if (n) memset(dy, 0, (size_t)n * sizeof *dy);
     for (int64_t i = 0; i < p->n_outputs; i++)
-      if (run->net->outputs[i] == v) add_into(dy, run->dy[i]->data, n);
+      if (run->net->outputs[i] == v) ln_add_floats(dy, run->dy[i]->data, n);
   }
 }
 

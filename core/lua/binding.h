@@ -108,6 +108,8 @@ void ln_lua_open_system(lua_State *L);
 void ln_lua_open_layer(lua_State *L);
 void ln_lua_open_net(lua_State *L);
 void ln_lua_open_measure(lua_State *L);
+void ln_lua_open_about(lua_State *L);
+void ln_lua_open_histogram(lua_State *L);
 void ln_lua_open_checking(lua_State *L);
 
 LN_EXPORT int luaopen_lunet_core(lua_State *L);

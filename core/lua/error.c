@@ -65,7 +65,8 @@ int ln_lua_fail(lua_State *L, const char *format, ...) {
 void ln_lua_check(lua_State *L, ln_status status) {
   if (status == LN_OK) return;
   if (status != LN_CANCELLED) ln_lua_raise(L);
-  lua_sethook(L, NULL, 0, 0); /* Ctrl-C has been heard, see program.c */
+  lua_Hook stop = lua_gethook(L); /* Ctrl-C has been heard, see program.c */
+  if (stop) lua_sethook(L, stop, LUA_MASKCOUNT, 1);
   ln_lua_fail(L, "interrupted!");
 }
 

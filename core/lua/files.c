@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "files/file.h"
 #include "lua/binding.h"
 
 /* ---- tables of tensors --------------------------------------------------- */
@@ -176,12 +177,26 @@ static int save(lua_State *L) {
   return 0;
 }
 
+/* core.save_text(path, text): the file takes its name once it is whole */
+static int save_text(lua_State *L) {
+  static const char what[] = "core.save_text";
+  size_t size = 0;
+  ln_lua_check_text(L, 2, what, "text");
+  const char *text = lua_tolstring(L, 2, &size);
+  ln_new_file file;
+  ln_new_file_open(&file, ln_lua_check_text(L, 1, what, "path"));
+  ln_new_file_write(&file, text, size);
+  ln_lua_check(L, ln_new_file_commit(&file));
+  return 0;
+}
+
 void ln_lua_open_files(lua_State *L) {
   static const luaL_Reg functions[] = {
     { "load", load },
     { "save", save },
     { "load_safetensors", load_safetensors },
     { "save_safetensors", save_safetensors },
+    { "save_text", save_text },
     { NULL, NULL },
   };
   luaL_setfuncs(L, functions, 0);

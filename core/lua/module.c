@@ -4,11 +4,12 @@
 
 int luaopen_lunet_core(lua_State *L) {
   static void (*const parts[])(lua_State * L) = {
-    ln_lua_open_object, ln_lua_open_error,       ln_lua_open_session,
-    ln_lua_open_tensor, ln_lua_open_tensor_make, ln_lua_open_tensor_math,
-    ln_lua_open_files,  ln_lua_open_json,        ln_lua_open_optim,
-    ln_lua_open_data,   ln_lua_open_system,      ln_lua_open_layer,
-    ln_lua_open_net,    ln_lua_open_measure,     ln_lua_open_checking,
+    ln_lua_open_object,    ln_lua_open_error,       ln_lua_open_session,
+    ln_lua_open_tensor,    ln_lua_open_tensor_make, ln_lua_open_tensor_math,
+    ln_lua_open_files,     ln_lua_open_json,        ln_lua_open_optim,
+    ln_lua_open_data,      ln_lua_open_system,      ln_lua_open_layer,
+    ln_lua_open_net,       ln_lua_open_measure,     ln_lua_open_about,
+    ln_lua_open_histogram, ln_lua_open_checking,
   };
   luaL_checkversion(L);
   lua_newtable(L);

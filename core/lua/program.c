@@ -14,7 +14,9 @@
 
 #include <lualib.h>
 
+#include "base/clock.h"
 #include "lua/binding.h"
+#include "lua/line_editor.h"
 
 static const char usage[] =
     "usage: lunet [options] [FILE.lua [arguments]]\n"
@@ -38,32 +40,60 @@ enum { EXIT_USAGE = 2 };
 
 /* ---- Ctrl-C -------------------------------------------------------------- */
 
-static lua_State *running; /* what Ctrl-C stops */
+static lua_State *running; /* what Ctrl-C stops: the innermost coroutine */
 
+/* Asked by the user; heard: an error is on its way to the prompt. */
+static volatile sig_atomic_t stopping;
+enum { NO, ASKED, HEARD };
+static double asked_at, heard_at;
+
+static const double clean_up = 0.05, /* seconds that an error's way may take */
+    hard_stop = 2; /* seconds, then another Ctrl-C ends the process */
+
+/* A hook. Who catches the error and goes on is stopped again, once the time to
+ * clean up is over, at each instruction: so it ends outside of all that
+ * catches. Where the engine has raised the error already, see error.c, the
+ * hook is left with a count alone. */
 static void stop(lua_State *L, lua_Debug *frame) {
   (void)frame;
-  lua_sethook(L, NULL, 0, 0);
+  if (stopping == HEARD && ln_seconds() - heard_at < clean_up) return;
+  if (stopping == ASKED) {
+    stopping = HEARD;
+    heard_at = ln_seconds();
+    if (lua_gethookmask(L) == LUA_MASKCOUNT) return;
+  }
+  lua_sethook(L, stop, LUA_MASKCOUNT, 1);
   ln_lua_fail(L, "interrupted!");
 }
 
-/* The first Ctrl-C asks to stop, the second one ends the process. */
 static void on_interrupt(int number) {
-  signal(number, SIG_DFL);
+  if (stopping && ln_seconds() - asked_at > hard_stop) {
+    signal(number, SIG_DFL);
+    raise(number);
+  }
+  if (!stopping) {
+    asked_at = ln_seconds();
+    stopping = ASKED;
+  }
   ln_cancel();
   lua_sethook(running, stop,
               LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
 
+static struct sigaction unwatched; /* what Ctrl-C does otherwise */
+
 static void watch(lua_State *L) {
   /* Without SA_RESTART, so that reading a line ends, too. */
   struct sigaction action = { .sa_handler = on_interrupt };
   running = L;
+  stopping = NO;
   sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, NULL);
+  sigaction(SIGINT, &action, &unwatched);
+  if (ln_line_editor_pressed()) raise(SIGINT);
 }
 
 static void unwatch(lua_State *L) {
-  signal(SIGINT, SIG_DFL);
+  sigaction(SIGINT, &unwatched, NULL);
   lua_sethook(L, NULL, 0, 0);
   ln_clear_cancel();
 }
@@ -79,6 +109,68 @@ static int call(lua_State *L, int n_arguments, int n_results, bool traceback) {
   unwatch(L);
   lua_remove(L, handler);
   return status;
+}
+
+/* ---- Ctrl-C and coroutines ----------------------------------------------- */
+
+/* Calls Lua's own coroutine.resume, which lies below its arguments from
+ * `first` on, and lets Ctrl-C find the coroutine. A stop that it swallowed
+ * reaches the one that resumed it. Leaves the results. */
+static void resume_watched(lua_State *L, lua_State *inner, int first) {
+  lua_State *outer = running;
+  running = inner;
+  const int status =
+      lua_pcall(L, lua_gettop(L) - first + 1, LUA_MULTRET, 0);
+  running = outer;
+  if (stopping) lua_sethook(L, stop, LUA_MASKCOUNT, 1);
+  if (status != LUA_OK) lua_error(L);
+}
+
+/* coroutine.resume; upvalue 1 is Lua's own. */
+static int resume(lua_State *L) {
+  lua_State *inner = lua_tothread(L, 1);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  resume_watched(L, inner ? inner : running, 2);
+  return lua_gettop(L);
+}
+
+/* What coroutine.wrap gives; upvalue 2 is the coroutine. */
+static int resume_wrapped(lua_State *L) {
+  lua_State *inner = lua_tothread(L, lua_upvalueindex(2));
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_pushvalue(L, lua_upvalueindex(2));
+  lua_rotate(L, 1, 2);
+  resume_watched(L, inner, 2);
+  if (lua_toboolean(L, 1)) return lua_gettop(L) - 1;
+  if (lua_type(L, -1) == LUA_TSTRING) { /* as Lua: where it was called */
+    luaL_where(L, 1);
+    lua_insert(L, -2);
+    lua_concat(L, 2);
+  }
+  return lua_error(L);
+}
+
+/* coroutine.wrap; upvalue 1 is Lua's own resume. */
+static int wrap(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TFUNCTION);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_State *inner = lua_newthread(L);
+  lua_pushvalue(L, 1);
+  lua_xmove(L, inner, 1);
+  lua_pushcclosure(L, resume_wrapped, 2);
+  return 1;
+}
+
+static void watch_coroutines(lua_State *L) {
+  lua_getglobal(L, LUA_COLIBNAME);
+  lua_getfield(L, -1, "resume");
+  lua_pushvalue(L, -1);
+  lua_pushcclosure(L, resume, 1);
+  lua_setfield(L, -3, "resume");
+  lua_pushcclosure(L, wrap, 1);
+  lua_setfield(L, -2, "wrap");
+  lua_pop(L, 1);
 }
 
 /* ---- the prompt's needs, see console.lua --------------------------------- */
@@ -140,7 +232,8 @@ static bool run_console(lua_State *L, const char *name, int n_arguments) {
 static bool run_prompt(lua_State *L) {
   lua_pushcfunction(L, read_line);
   lua_pushcfunction(L, protected_call);
-  return run_console(L, "run", 2);
+  ln_lua_push_line_editor(L);
+  return run_console(L, "run", 3);
 }
 
 static bool run_code(lua_State *L, const char *code) {
@@ -329,6 +422,7 @@ static int protected_main(lua_State *L) {
   command_line *c = lua_touserdata(L, 1);
   luaL_checkversion(L);
   luaL_openlibs(L);
+  watch_coroutines(L);
   lua_gc(L, LUA_GCGEN, 0, 0); /* as Lua's own program does */
   add_lunet(L);
   set_arg(L, c->argc, c->argv, c->asked->script);

@@ -8,6 +8,12 @@ static int manual_seed(lua_State *L) {
   return 0;
 }
 
+/* core.seed() -> what the random numbers began from */
+static int get_seed(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)ln_seed());
+  return 1;
+}
+
 static int set_num_threads(lua_State *L) {
   int64_t n = ln_lua_check_integer(L, 1, "lunet.set_num_threads", "n");
   if (n < 0 || n > 1 << 30) n = 0; /* refused by the engine, like 0 */
@@ -62,6 +68,7 @@ static int permutation(lua_State *L) {
 void ln_lua_open_session(lua_State *L) {
   static const luaL_Reg functions[] = {
     { "manual_seed", manual_seed },
+    { "seed", get_seed },
     { "set_num_threads", set_num_threads },
     { "num_threads", num_threads },
     { "set_method", set_method },

@@ -1,11 +1,12 @@
 /* system.c - what the Lua half needs of the system beyond Lua's own library:
  * a clock, files and folders, where the program lies, and whether a terminal
- * listens. */
+ * listens, of what size. */
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,6 +22,12 @@ static int read_clock(lua_State *L) {
 /* core.is_terminal(): does standard output go to one? */
 static int is_terminal(lua_State *L) {
   lua_pushboolean(L, isatty(STDOUT_FILENO));
+  return 1;
+}
+
+/* core.is_typed(): does standard input come from a terminal? */
+static int is_typed(lua_State *L) {
+  lua_pushboolean(L, isatty(STDIN_FILENO));
   return 1;
 }
 
@@ -42,6 +49,19 @@ static int program(lua_State *L) {
   if (n < 0) return 0;
   lua_pushlstring(L, path, (size_t)n);
   return 1;
+}
+
+/* core.terminal_size() -> columns and rows of the terminal that standard
+ * output goes to; 80 and 24 where there is none, or it does not say. And how
+ * many pixels wide it is, 0: it does not say. */
+static int terminal_size(lua_State *L) {
+  struct winsize size;
+  const bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 &&
+                     size.ws_col > 0 && size.ws_row > 0;
+  lua_pushinteger(L, known ? size.ws_col : 80);
+  lua_pushinteger(L, known ? size.ws_row : 24);
+  lua_pushinteger(L, known ? size.ws_xpixel : 0);
+  return 3;
 }
 
 static void close_folder(void *folder) {
@@ -97,11 +117,46 @@ static int list_folder(lua_State *L) {
   return 1;
 }
 
+/* core.make_folder(path): with all folders above it, for this user alone;
+ * true, or nil and the reason. */
+static int make_folder(lua_State *L) {
+  char path[PATH_MAX];
+  const char *given = ln_lua_check_text(L, 1, "core.make_folder", "path");
+  if (strlen(given) >= sizeof path)
+    return ln_lua_fail(L, "core.make_folder: the path is too long");
+  strcpy(path, given);
+  for (char *end = path; end;) {
+    end = strchr(end + 1, '/');
+    if (end) *end = 0;
+    if (mkdir(path, 0700) && errno != EEXIST) {
+      lua_pushnil(L);
+      lua_pushfstring(L, "%s: %s", path, strerror(errno));
+      return 2;
+    }
+    if (end) *end = '/';
+  }
+  lua_pushboolean(L, true);
+  return 1;
+}
+
+/* core.is_folder(path) */
+static int is_folder(lua_State *L) {
+  struct stat about;
+  const char *path = ln_lua_check_text(L, 1, "core.is_folder", "path");
+  lua_pushboolean(L, stat(path, &about) == 0 && S_ISDIR(about.st_mode));
+  return 1;
+}
+
 void ln_lua_open_system(lua_State *L) {
-  static const luaL_Reg functions[] = {
-    { "clock", read_clock },        { "is_terminal", is_terminal },
-    { "program", program },         { "file_stamp", file_stamp },
-    { "list_folder", list_folder }, { NULL, NULL }
-  };
+  static const luaL_Reg functions[] = { { "clock", read_clock },
+                                        { "is_terminal", is_terminal },
+                                        { "is_typed", is_typed },
+                                        { "terminal_size", terminal_size },
+                                        { "program", program },
+                                        { "file_stamp", file_stamp },
+                                        { "list_folder", list_folder },
+                                        { "make_folder", make_folder },
+                                        { "is_folder", is_folder },
+                                        { NULL, NULL } };
   luaL_setfuncs(L, functions, 0);
 }

@@ -141,6 +141,7 @@ static const ln_tensor *push_dense(lua_State *L, ln_tensor *t) {
 /* Pushes the entries from dim `depth` on, and returns what follows them. */
 static const float *push_nested(lua_State *L, const ln_shape *s, int depth,
                                 const float *next) {
+  if (ln_is_cancelled()) ln_lua_check(L, LN_CANCELLED);
   if (depth == s->rank) {
     lua_pushnumber(L, (lua_Number)*next);
     return next + 1;
@@ -156,7 +157,9 @@ static const float *push_nested(lua_State *L, const ln_shape *s, int depth,
 
 static int tolist(lua_State *L) {
   ln_tensor *t = ln_lua_check_tensor(L, 1, "tensor:tolist");
-  push_nested(L, &t->shape, 0, push_dense(L, t)->data);
+  const ln_tensor *dense = push_dense(L, t);
+  ln_clear_cancel();
+  push_nested(L, &t->shape, 0, dense->data);
   return 1;
 }
 

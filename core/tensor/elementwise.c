@@ -9,6 +9,23 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
+/* ---- adding up ----------------------------------------------------------- */
+
+void ln_add_floats(float *to, const float *from, int64_t n) {
+  for (int64_t i = 0; i < n; i++) to[i] += from[i];
+}
+
+/* The result is whole; or Ctrl-C was pressed meanwhile, and rows left out. */
+static ln_status finish(ln_tensor *y, ln_tensor **out) {
+  if (!ln_is_cancelled()) {
+    *out = y;
+    return LN_OK;
+  }
+  ln_tensor_release(y);
+  ln_set_error("interrupted");
+  return LN_CANCELLED;
+}
+
 /* ---- two operands -------------------------------------------------------- */
 
 #define EACH_PAIR(result)                                                      \
@@ -47,6 +64,7 @@ typedef struct combining {
 static void combine_row(void *arg, int64_t n, const int64_t *at,
                         const int64_t *step) {
   const combining *c = arg;
+  if (ln_is_cancelled()) return;
   float *out = c->out + at[0];
   const float *a = c->a + at[1], *b = c->b + at[2];
   if (step[1] == 1 && step[2] == 1)
@@ -71,11 +89,11 @@ ln_status ln_tensor_binary(ln_binary_op op, const ln_tensor *a,
   if (ln_broadcast(binary_names[op], &a->shape, &b->shape, &shape) != LN_OK)
     return LN_FAILED;
   if (ln_tensor_new(&shape, &y) != LN_OK) return LN_FAILED;
+  ln_clear_cancel();
   ln_walk walk = ln_walk_together(&shape, (const ln_tensor *[]){ y, a, b }, 3);
   ln_walk_rows(&walk, combine_row,
                &(combining){ op, a->data, b->data, y->data });
-  *out = y;
-  return LN_OK;
+  return finish(y, out);
 }
 
 /* ---- one operand --------------------------------------------------------- */
@@ -125,6 +143,7 @@ typedef struct transforming {
 static void transform_row(void *arg, int64_t n, const int64_t *at,
                           const int64_t *step) {
   const transforming *t = arg;
+  if (ln_is_cancelled()) return;
   if (step[1] == 1)
     transform(t->op, n, t->a + at[1], 1, t->out + at[0]);
   else
@@ -134,8 +153,8 @@ static void transform_row(void *arg, int64_t n, const int64_t *at,
 ln_status ln_tensor_unary(ln_unary_op op, const ln_tensor *a, ln_tensor **out) {
   ln_tensor *y;
   if (ln_tensor_new(&a->shape, &y) != LN_OK) return LN_FAILED;
+  ln_clear_cancel();
   ln_walk walk = ln_walk_together(&a->shape, (const ln_tensor *[]){ y, a }, 2);
   ln_walk_rows(&walk, transform_row, &(transforming){ op, a->data, y->data });
-  *out = y;
-  return LN_OK;
+  return finish(y, out);
 }

@@ -63,9 +63,10 @@ static void compute_tile(void *arg, int64_t index, int slot) {
                   ln_least_(t->tile_columns, t->x->n - column));
 }
 
+/* Ctrl-C leaves tiles out here, too: whoever called looks for it. */
 static void compute_here(const ln_product *x) {
   const ln_tile_kernel *k = kernel();
-  for (int64_t j = 0; j < x->n; j += LN_TILE_COLUMNS)
+  for (int64_t j = 0; j < x->n && !ln_is_cancelled(); j += LN_TILE_COLUMNS)
     k->tile(x, 0, x->m, j, ln_least_(LN_TILE_COLUMNS, x->n - j));
 }
 

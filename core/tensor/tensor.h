@@ -51,4 +51,7 @@ static inline bool ln_tensor_known_zero(const ln_tensor *t) {
 /* A tensor struct for memory that somebody else owns (a slice of a plan). */
 ln_tensor ln_tensor_borrow(const ln_shape *shape, float *data);
 
+/* to[i] += from[i], for n numbers. */
+void ln_add_floats(float *to, const float *from, int64_t n);
+
 #endif

@@ -81,13 +81,27 @@ static bool next_row(const ln_walk *walk, int64_t *place, int64_t *at) {
   return false;
 }
 
+/* A row, cut where it is long. */
+static void walk_row(const ln_walk *walk, const int64_t *start, ln_row row,
+                     void *arg) {
+  const int64_t length = walk->dim[walk->rank - 1];
+  int64_t at[LN_MAX_WALKERS] = { 0 }, step[LN_MAX_WALKERS] = { 0 };
+  for (int32_t w = 0; w < walk->walkers; w++) {
+    at[w] = start[w];
+    step[w] = walk->stride[w][walk->rank - 1];
+  }
+  for (int64_t left = length; left > 0; left -= LN_LONGEST_ROW) {
+    row(arg, left < LN_LONGEST_ROW ? left : LN_LONGEST_ROW, at, step);
+    for (int32_t w = 0; w < walk->walkers; w++)
+      at[w] += LN_LONGEST_ROW * step[w];
+  }
+}
+
 void ln_walk_rows(const ln_walk *walk, ln_row row, void *arg) {
   int64_t place[LN_MAX_DIMS] = { 0 };
-  int64_t at[LN_MAX_WALKERS] = { 0 }, step[LN_MAX_WALKERS] = { 0 };
+  int64_t at[LN_MAX_WALKERS] = { 0 };
   for (int32_t i = 0; i < walk->rank; i++)
     if (walk->dim[i] == 0) return;
-  for (int32_t w = 0; w < walk->walkers; w++)
-    step[w] = walk->stride[w][walk->rank - 1];
-  do row(arg, walk->dim[walk->rank - 1], at, step);
+  do walk_row(walk, at, row, arg);
   while (next_row(walk, place, at));
 }

@@ -1,13 +1,14 @@
 /* walk.h - several tensors of one shape, walked row by row together.
  *
  * Broadcasting is a stride of 0. Dims that lie behind one another in all
- * tensors are joined, so tensors without gaps are a single long row. */
+ * tensors are joined, so tensors without gaps are a single long row. It comes
+ * in pieces, so that who works on it can look whether Ctrl-C was pressed. */
 #ifndef LUNET_TENSOR_WALK_H
 #define LUNET_TENSOR_WALK_H
 
 #include "tensor/tensor.h"
 
-enum { LN_MAX_WALKERS = 3 };
+enum { LN_MAX_WALKERS = 3, LN_LONGEST_ROW = 1 << 18 };
 
 typedef struct ln_walk {
   int32_t rank, walkers;

@@ -206,7 +206,7 @@ static ln_status pack_gradient(const void *self, const ln_call *call,
 enum { MOST_BYTES = 64 << 20, FEW = 16 };
 
 /* Wherever it can be done. */
-ln_status FOR_ISA(batch_any_plan)(const void *self, ln_infer *io) {
+ln_status LN_FOR_ISA(batch_any_plan)(const void *self, ln_infer *io) {
   const sizes s = planned_sizes(self, io);
   for (int d = 0; d < 2; d++)
     if (s.S[d] != 1 || s.D[d] > 256 || s.KH > 256 || s.KW > 256)
@@ -216,22 +216,22 @@ ln_status FOR_ISA(batch_any_plan)(const void *self, ln_infer *io) {
   io->scratch = larger(scratch_bytes(&forward), scratch_bytes(&gradient));
   io->packed[0] = io->packed[1] =
       s.K * s.CG * s.KH * s.KW * (int64_t)sizeof(float);
-  FOR_ISA(batch_weights_plan)(&s, io);
+  LN_FOR_ISA(batch_weights_plan)(&s, io);
   return io->scratch < MOST_BYTES ? LN_OK : LN_UNSUITED;
 }
 
 /* Where it gains: all lanes have an image, and there are few channels. */
-ln_status FOR_ISA(batch_plan)(const void *self, ln_infer *io) {
+ln_status LN_FOR_ISA(batch_plan)(const void *self, ln_infer *io) {
   const sizes s = planned_sizes(self, io);
   if (s.N < LN_VECTOR || s.CG > FEW || s.KG > FEW) return LN_UNSUITED;
-  return FOR_ISA(batch_any_plan)(self, io);
+  return LN_FOR_ISA(batch_any_plan)(self, io);
 }
 
 static ln_status not_packed(const ln_call *call) {
   return call->host->cancelled(call->host) ? LN_CANCELLED : LN_FAILED;
 }
 
-ln_status FOR_ISA(batch_forward)(const void *self, const ln_call *call) {
+ln_status LN_FOR_ISA(batch_forward)(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, call);
   job j = forward_job(&s);
   j.w = call->host->packed(call, 0, pack_forward);
@@ -252,10 +252,10 @@ static ln_status data_gradient(const sizes *s, const ln_call *call) {
   return run(&j, call);
 }
 
-ln_status FOR_ISA(batch_backward)(const void *self, const ln_call *call) {
+ln_status LN_FOR_ISA(batch_backward)(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, call);
   ln_status status = ln_dx(call, 0) ? data_gradient(&s, call) : LN_OK;
   if (!status && ln_dw(call, 0))
-    status = FOR_ISA(batch_backward_weights)(&s, call);
+    status = LN_FOR_ISA(batch_backward_weights)(&s, call);
   return status ? status : conv2d_bias_gradient(&s, call);
 }

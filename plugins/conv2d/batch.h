@@ -89,7 +89,8 @@ static inline int64_t turned_rows(int64_t channels, const axis *y,
   return larger(1, smaller(rows, y->size));
 }
 
-void FOR_ISA(batch_weights_plan)(const sizes *s, ln_infer *io);
-ln_status FOR_ISA(batch_backward_weights)(const sizes *s, const ln_call *call);
+void LN_FOR_ISA(batch_weights_plan)(const sizes *s, ln_infer *io);
+ln_status LN_FOR_ISA(batch_backward_weights)(const sizes *s,
+                                             const ln_call *call);
 
 #endif

@@ -121,14 +121,15 @@ static void compute_tasks(void *arg, const ln_chunk *chunk) {
     compute_task(arg, i, chunk->scratch);
 }
 
-void FOR_ISA(batch_weights_plan)(const sizes *s, ln_infer *io) {
+void LN_FOR_ISA(batch_weights_plan)(const sizes *s, ln_infer *io) {
   const job j = job_of(s);
   const int64_t floats = offset_floats(&j) + turned_floats(&j.x_turned) +
                          dy_floats(&j) + sum_floats(&j);
   io->scratch = larger(io->scratch, floats * (int64_t)sizeof(float));
 }
 
-ln_status FOR_ISA(batch_backward_weights)(const sizes *s, const ln_call *call) {
+ln_status LN_FOR_ISA(batch_backward_weights)(const sizes *s,
+                                             const ln_call *call) {
   job j = job_of(s);
   j.in = ln_x(call, 0), j.in_end = j.in + call->x[0]->count;
   j.dy = ln_dy(call, 0), j.dy_end = j.dy + call->dy[0]->count;

@@ -27,6 +27,7 @@
  *   winograd.c          3x3 and 5x5 with a quarter of the products, a third;
  *   winograd_weights.c  and its transpose (winograd.h: tiles;
  *                       winograd_transforms.h: the small linear maps)
+ *   two_by_two.c        maps of 2x2 pixels: 9 products each
  *   bias.c              the gradient of b
  */
 #include <string.h>
@@ -149,6 +150,11 @@ static float patch_sum(const sizes *s, int64_t top, int64_t left,
   return sum;
 }
 
+/* Ctrl-C is looked for at each row of y: the loops may take their time. */
+static bool interrupted(const ln_call *call) {
+  return call->host->cancelled(call->host);
+}
+
 static ln_status forward(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, call);
   const float(*x)[s.C][s.H][s.W] = (void *)ln_x(call, 0);
@@ -159,11 +165,13 @@ static ln_status forward(const void *self, const ln_call *call) {
   for (int64_t n = 0; n < s.N; n++)
     for (int64_t k = 0; k < s.K; k++) {
       const int64_t c = k / s.KG * s.CG; /* the first channel that k sees */
-      for (int64_t oy = 0; oy < s.OH; oy++)
+      for (int64_t oy = 0; oy < s.OH; oy++) {
+        if (interrupted(call)) return LN_CANCELLED;
         for (int64_t ox = 0; ox < s.OW; ox++)
           y[n][k][oy][ox] =
               (b ? b[k] : 0) + patch_sum(&s, oy * s.S[0] - s.P[0],
                                          ox * s.S[1] - s.P[1], w[k], &x[n][c]);
+      }
     }
   return LN_OK;
 }
@@ -192,7 +200,7 @@ static void patch_to_dw(const sizes *s, int64_t top, int64_t left, float g,
       }
 }
 
-static void input_gradient(const sizes s, const ln_call *call) {
+static ln_status input_gradient(const sizes s, const ln_call *call) {
   const float(*dy)[s.K][s.OH][s.OW] = (void *)ln_dy(call, 0);
   const float(*w)[s.CG][s.KH][s.KW] = (void *)ln_w(call, 0);
   float(*dx)[s.C][s.H][s.W] = (void *)ln_dx(call, 0);
@@ -200,14 +208,17 @@ static void input_gradient(const sizes s, const ln_call *call) {
   for (int64_t n = 0; n < s.N; n++) {
     memset(dx[n], 0, sizeof dx[n]);
     for (int64_t k = 0; k < s.K; k++)
-      for (int64_t oy = 0; oy < s.OH; oy++)
+      for (int64_t oy = 0; oy < s.OH; oy++) {
+        if (interrupted(call)) return LN_CANCELLED;
         for (int64_t ox = 0; ox < s.OW; ox++)
           patch_to_dx(&s, oy * s.S[0] - s.P[0], ox * s.S[1] - s.P[1],
                       dy[n][k][oy][ox], w[k], &dx[n][k / s.KG * s.CG]);
+      }
   }
+  return LN_OK;
 }
 
-static void weight_gradient(const sizes s, const ln_call *call) {
+static ln_status weight_gradient(const sizes s, const ln_call *call) {
   const float(*dy)[s.K][s.OH][s.OW] = (void *)ln_dy(call, 0);
   const float(*x)[s.C][s.H][s.W] = (void *)ln_x(call, 0);
   float(*dw)[s.CG][s.KH][s.KW] = (void *)ln_dw(call, 0);
@@ -215,31 +226,26 @@ static void weight_gradient(const sizes s, const ln_call *call) {
   for (int64_t k = 0; k < s.K; k++) {
     memset(dw[k], 0, sizeof dw[k]);
     for (int64_t n = 0; n < s.N; n++)
-      for (int64_t oy = 0; oy < s.OH; oy++)
+      for (int64_t oy = 0; oy < s.OH; oy++) {
+        if (interrupted(call)) return LN_CANCELLED;
         for (int64_t ox = 0; ox < s.OW; ox++)
           patch_to_dw(&s, oy * s.S[0] - s.P[0], ox * s.S[1] - s.P[1],
                       dy[n][k][oy][ox], &x[n][k / s.KG * s.CG], dw[k]);
+      }
   }
+  return LN_OK;
 }
 
 static ln_status backward(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, call);
-  if (ln_dx(call, 0)) input_gradient(s, call);
-  if (ln_dw(call, 0)) weight_gradient(s, call);
+  if (ln_dx(call, 0) && input_gradient(s, call) != LN_OK) return LN_CANCELLED;
+  if (ln_dw(call, 0) && weight_gradient(s, call) != LN_OK) return LN_CANCELLED;
   return conv2d_bias_gradient(&s, call);
 }
 
-/* A row of the table below for each instruction set. */
-#ifdef __x86_64__
-#define FOR_EACH_ISA(row)                                                      \
-  row(LN_CPU_AVX512, avx512), row(LN_CPU_AVX2_FMA, avx2), row(0, baseline)
-#else
-#define FOR_EACH_ISA(row) row(0, baseline)
-#endif
-
-#define WHOLE(name, its_plan, bits, suffix)                                    \
+#define WHOLE(name, word, its_plan, bits, suffix)                              \
   {                                                                            \
-    .method = #name, .isa = bits, .plan = its_plan##_##suffix,                 \
+    .method = word, .isa = bits, .plan = its_plan##_##suffix,                  \
     .forward = name##_forward_##suffix, .backward = name##_backward_##suffix,  \
     .backward_weights = name##_backward_weights_##suffix,                      \
     .activations = LN_ACCEPTS(LN_IS_RELU)                                      \
@@ -250,9 +256,12 @@ static ln_status backward(const void *self, const ln_call *call) {
     .forward = name##_forward_##suffix, .backward = name##_backward_##suffix,  \
     .per_sample = 1, .activations = LN_ACCEPTS(LN_IS_RELU)                     \
   }
-#define WINOGRAD(bits, suffix) WHOLE(winograd, winograd_plan, bits, suffix)
+#define TWO_BY_TWO(bits, suffix)                                               \
+  WHOLE(two_by_two, "2x2", two_by_two_plan, bits, suffix)
+#define WINOGRAD(bits, suffix)                                                 \
+  WHOLE(winograd, "winograd", winograd_plan, bits, suffix)
 #define ANY_WINOGRAD(bits, suffix)                                             \
-  WHOLE(winograd, winograd_any_plan, bits, suffix)
+  WHOLE(winograd, "winograd", winograd_any_plan, bits, suffix)
 #define DEPTHWISE(bits, suffix) SLICED(depthwise, depthwise_plan, bits, suffix)
 #define BATCH(bits, suffix)     SLICED(batch, batch_plan, bits, suffix)
 #define ANY_BATCH(bits, suffix) SLICED(batch, batch_any_plan, bits, suffix)
@@ -266,9 +275,11 @@ static ln_status backward(const void *self, const ln_call *call) {
 
 /* "auto" takes the first that suits; the last are for whoever names them. */
 static const ln_kernel kernels[] = {
-  FOR_EACH_ISA(WINOGRAD),  FOR_EACH_ISA(DEPTHWISE),    IM2COL(pointwise_plan),
-  FOR_EACH_ISA(BATCH),     FOR_EACH_ISA(DIRECT),       IM2COL(im2col_plan),
-  FOR_EACH_ISA(ANY_BATCH), FOR_EACH_ISA(ANY_WINOGRAD),
+  LN_FOR_EACH_ISA(TWO_BY_TWO),   LN_FOR_EACH_ISA(WINOGRAD),
+  LN_FOR_EACH_ISA(DEPTHWISE),    IM2COL(pointwise_plan),
+  LN_FOR_EACH_ISA(BATCH),        LN_FOR_EACH_ISA(DIRECT),
+  IM2COL(im2col_plan),           LN_FOR_EACH_ISA(ANY_BATCH),
+  LN_FOR_EACH_ISA(ANY_WINOGRAD),
 };
 
 static const ln_layer layer = {

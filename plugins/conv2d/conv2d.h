@@ -3,6 +3,7 @@
 #ifndef CONV2D_H
 #define CONV2D_H
 
+#include <lunet/kernels/per_isa.h>
 #include <lunet/plugin.h>
 
 typedef struct conv2d {
@@ -68,12 +69,7 @@ ln_status pointwise_plan(const void *self, ln_infer *io); /* 1x1 filters */
 ln_status im2col_forward(const void *self, const ln_call *call);
 ln_status im2col_backward(const void *self, const ln_call *call);
 
-/* Kernel files are compiled once for each instruction set; LN_SUFFIX is its
- * name, and FOR_ISA(winograd_forward) is winograd_forward_avx512. */
-#define JOIN_(a, b)   a##_##b
-#define JOIN(a, b)    JOIN_(a, b)
-#define FOR_ISA(name) JOIN(name, LN_SUFFIX)
-
+/* Kernel files are compiled once for each instruction set. */
 #define DECLARE_METHOD(method, suffix)                                         \
   ln_status method##_plan_##suffix(const void *self, ln_infer *io);            \
   ln_status method##_forward_##suffix(const void *self, const ln_call *c);     \
@@ -82,7 +78,9 @@ ln_status im2col_backward(const void *self, const ln_call *call);
   ln_status method##_backward_weights_##suffix(const void *self,               \
                                                const ln_call *c);
 
-#define DECLARE_FOR_ISA(suffix)                                                \
+#define DECLARE_METHODS(suffix)                                                \
+  DECLARE_METHOD(two_by_two, suffix)                                           \
+  DECLARE_WEIGHTS(two_by_two, suffix)                                          \
   DECLARE_METHOD(winograd, suffix)                                             \
   DECLARE_WEIGHTS(winograd, suffix)                                            \
   ln_status winograd_any_plan_##suffix(const void *self, ln_infer *io);        \
@@ -91,11 +89,7 @@ ln_status im2col_backward(const void *self, const ln_call *call);
   ln_status batch_any_plan_##suffix(const void *self, ln_infer *io);           \
   DECLARE_METHOD(depthwise, suffix)
 
-DECLARE_FOR_ISA(baseline)
-#ifdef __x86_64__
-DECLARE_FOR_ISA(avx2)
-DECLARE_FOR_ISA(avx512)
-#endif
+LN_DECLARE_FOR_EACH_ISA(DECLARE_METHODS)
 
 /* ---- small things -------------------------------------------------------- */
 

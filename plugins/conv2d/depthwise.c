@@ -383,7 +383,7 @@ static void channel_gradients(void *arg, const ln_chunk *chunk) {
 
 /* ---- the method ---------------------------------------------------------- */
 
-ln_status FOR_ISA(depthwise_plan)(const void *self, ln_infer *io) {
+ln_status LN_FOR_ISA(depthwise_plan)(const void *self, ln_infer *io) {
   const sizes s = planned_sizes(self, io);
   if (s.CG != 1 || s.KG != 1 || s.KH != s.KW || (s.KH != 3 && s.KH != 5))
     return LN_UNSUITED;
@@ -393,7 +393,7 @@ ln_status FOR_ISA(depthwise_plan)(const void *self, ln_infer *io) {
   return LN_OK;
 }
 
-ln_status FOR_ISA(depthwise_forward)(const void *self, const ln_call *call) {
+ln_status LN_FOR_ISA(depthwise_forward)(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, call);
   job j = forward_job(&s, call);
   return run(&j, call);
@@ -404,7 +404,8 @@ static ln_status data_gradient(const sizes *s, const ln_call *call) {
   return run(&j, call);
 }
 
-ln_status FOR_ISA(depthwise_backward)(const void *self, const ln_call *call) {
+ln_status LN_FOR_ISA(depthwise_backward)(const void *self,
+                                         const ln_call *call) {
   const sizes s = sizes_of(self, call);
   ln_status status = ln_dx(call, 0) ? data_gradient(&s, call) : LN_OK;
   if (status || (!ln_dw(call, 0) && !ln_dw(call, 1))) return status;

@@ -364,12 +364,13 @@ static ln_status pack_gradient(const void *self, const ln_call *call,
 
 /* ---- the method ---------------------------------------------------------- */
 
-ln_status FOR_ISA(direct_weights_plan)(const sizes *s, ln_infer *io);
-ln_status FOR_ISA(direct_backward_weights)(const sizes *s, const ln_call *call);
+ln_status LN_FOR_ISA(direct_weights_plan)(const sizes *s, ln_infer *io);
+ln_status LN_FOR_ISA(direct_backward_weights)(const sizes *s,
+                                              const ln_call *call);
 
 enum { MOST_TAPS = 256, MOST_BYTES = 256 << 20 };
 
-ln_status FOR_ISA(direct_plan)(const void *self, ln_infer *io) {
+ln_status LN_FOR_ISA(direct_plan)(const void *self, ln_infer *io) {
   const sizes s = planned_sizes(self, io);
   for (int d = 0; d < 2; d++)
     if (s.S[d] > MOST_STEP || s.D[d] > MOST_TAPS) return LN_UNSUITED;
@@ -379,7 +380,7 @@ ln_status FOR_ISA(direct_plan)(const void *self, ln_infer *io) {
   io->scratch = larger(scratch_bytes(&forward), scratch_bytes(&gradient));
   io->packed[0] = packed_bytes(&forward);
   io->packed[1] = packed_bytes(&gradient);
-  const ln_status status = FOR_ISA(direct_weights_plan)(&s, io);
+  const ln_status status = LN_FOR_ISA(direct_weights_plan)(&s, io);
   return status || io->scratch < MOST_BYTES ? status : LN_UNSUITED;
 }
 
@@ -387,7 +388,7 @@ static ln_status not_packed(const ln_call *call) {
   return call->host->cancelled(call->host) ? LN_CANCELLED : LN_FAILED;
 }
 
-ln_status FOR_ISA(direct_forward)(const void *self, const ln_call *call) {
+ln_status LN_FOR_ISA(direct_forward)(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, call);
   const float *w = call->host->packed(call, 0, pack_forward);
   if (!w) return not_packed(call);
@@ -402,11 +403,11 @@ static ln_status data_gradient(const sizes *s, const ln_call *call) {
   return run(&p, call);
 }
 
-ln_status FOR_ISA(direct_backward)(const void *self, const ln_call *call) {
+ln_status LN_FOR_ISA(direct_backward)(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, call);
   ln_status status = LN_OK;
   if (ln_dx(call, 0)) status = data_gradient(&s, call);
   if (!status && ln_dw(call, 0))
-    status = FOR_ISA(direct_backward_weights)(&s, call);
+    status = LN_FOR_ISA(direct_backward_weights)(&s, call);
   return status ? status : conv2d_bias_gradient(&s, call);
 }

@@ -166,7 +166,7 @@ static void compute_tasks(void *arg, const ln_chunk *chunk) {
     compute_task(arg, i, chunk->scratch);
 }
 
-ln_status FOR_ISA(direct_weights_plan)(const sizes *s, ln_infer *io) {
+ln_status LN_FOR_ISA(direct_weights_plan)(const sizes *s, ln_infer *io) {
   const job j = job_of(s);
   const int64_t floats =
       offset_floats(&j) + plane_floats(&j) + dy_floats(&j) + sum_floats(&j);
@@ -174,8 +174,8 @@ ln_status FOR_ISA(direct_weights_plan)(const sizes *s, ln_infer *io) {
   return LN_OK;
 }
 
-ln_status FOR_ISA(direct_backward_weights)(const sizes *s,
-                                           const ln_call *call) {
+ln_status LN_FOR_ISA(direct_backward_weights)(const sizes *s,
+                                              const ln_call *call) {
   job j = job_of(s);
   j.in = ln_x(call, 0);
   j.dy = ln_dy(call, 0);

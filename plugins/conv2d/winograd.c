@@ -18,6 +18,103 @@
  * winograd_weights.c. */
 #include "winograd.h"
 
+enum { PANEL = 2 * LN_VECTOR };
+
+static int64_t U_frequency_of(int64_t C) {
+  return C * PANEL + LN_VECTOR;
+}
+
+static int64_t U_bytes(int64_t C, int64_t K) {
+  return divide_up(K, PANEL) * FREQUENCIES * U_frequency_of(C) *
+         (int64_t)sizeof(float);
+}
+
+/* ---- U ------------------------------------------------------------------- */
+
+/* Filters w (K,C,R,R) to U: for each panel and frequency, a row of PANEL
+ * filters for each channel. For dx the channels are the filters. */
+typedef struct packing {
+  const float *w, *end;
+  int64_t C, K, R;
+  int64_t channel, filter; /* floats from one to the next in w */
+  bool turned;
+} packing;
+
+LN_INLINE void pack_lanes(const int R, const packing *p, const float *from,
+                          int64_t filters, int64_t U_frequency, float *to) {
+  float raw[2 * 16 * 16], *lanes = raw; /* room for R * R, rounded up */
+  ln_vector w[25];
+  ln_to_lanes(from, p->filter, filters, R * R, p->end, lanes);
+#pragma GCC unroll 25
+  for (int i = 0; i < R * R; i++)
+    w[i] = ln_load(lanes + (p->turned ? R * R - 1 - i : i) * LN_VECTOR);
+  transform_filter_tile(R, w, to, U_frequency);
+}
+
+/* Channels [begin, end) of a panel; what lies beyond the last filter is 0. */
+static void pack_channels(const packing *p, int64_t panel, int64_t begin,
+                          int64_t end, int64_t U_frequency, float *to) {
+  const int64_t k = panel * PANEL, left = p->K - k;
+  const int64_t width = left > LN_VECTOR ? PANEL : LN_VECTOR;
+  for (int64_t c = begin; c < end; c++, to += width)
+    for (int64_t v = 0; v < width; v += LN_VECTOR) {
+      const float *from = p->w + c * p->channel + (k + v) * p->filter;
+      const int64_t filters = smaller(left - v, LN_VECTOR);
+      if (p->R == 3)
+        pack_lanes(3, p, from, filters, U_frequency, to + v);
+      else
+        pack_lanes(5, p, from, filters, U_frequency, to + v);
+    }
+}
+
+typedef struct packing_job {
+  const packing *p;
+  float *U;
+} packing_job;
+
+static void pack_panels(void *arg, const ln_chunk *chunk) {
+  const packing_job *j = arg;
+  const int64_t U_frequency = U_frequency_of(j->p->C);
+  for (int64_t i = chunk->begin; i < chunk->end; i++)
+    pack_channels(j->p, i, 0, j->p->C, U_frequency,
+                  j->U + i * FREQUENCIES * U_frequency);
+}
+
+static ln_status pack(const packing *p, const ln_call *call, float *U) {
+  packing_job j = { p, U };
+  return call->host->parallel_for(call, divide_up(p->K, PANEL), 1, pack_panels,
+                                  &j);
+}
+
+static packing forward_filters(const sizes *s, const ln_call *call) {
+  const float *w = ln_w(call, 0);
+  const int64_t taps = s->KH * s->KW;
+  return (packing){
+    w, w + s->K * s->C * taps, s->C, s->K, s->KH, taps, s->C * taps, false
+  };
+}
+
+static packing data_filters(const sizes *s, const ln_call *call) {
+  const float *w = ln_w(call, 0);
+  const int64_t taps = s->KH * s->KW;
+  return (packing){
+    w, w + s->K * s->C * taps, s->K, s->C, s->KH, s->C * taps, taps, true
+  };
+}
+
+/* For host->packed, which keeps it. */
+static ln_status pack_forward(const void *self, const ln_call *call,
+                              void *out) {
+  const sizes s = sizes_of(self, call);
+  const packing p = forward_filters(&s, call);
+  return pack(&p, call, out);
+}
+
+/* Into the workspace; NULL on failure. */
+static const float *pack_now(const packing *p, const ln_call *call) {
+  return pack(p, call, call->workspace) ? NULL : call->workspace;
+}
+
 /* ---- the work of one call ------------------------------------------------ */
 
 typedef struct job {
@@ -29,14 +126,18 @@ typedef struct job {
   int64_t channel_blocks;
   spectrum V, M;
   int64_t U_frequency; /* floats of a panel's frequency */
-  const float *U, *bias;
+  bool V_first;        /* and U where it is used */
+  const packing *filters;
+  const float *U, *bias; /* U: NULL where it is made from filters */
   bool rectify;
   float *y;
 } job;
 
 enum {
-  PANEL = 2 * LN_VECTOR,
-  WANTED_TASKS = 8 /* at least, so that threads have something to share */
+  WANTED_TASKS = 8, /* at least, so that threads have something to share */
+  MOST_U_BYTES = 8 << 20,
+  MOST_TILES_V_FIRST = 16 * LN_MOST_ROWS,
+  CHANNELS_AT_ONCE = 8 * LN_VECTOR
 };
 
 /* Tiles of a block: so many that a panel of U is worth loading, so few that
@@ -46,13 +147,12 @@ static int64_t wanted_tiles(int64_t channels) {
   return larger(4 * LN_MOST_ROWS, smaller(in_cache, 8 * LN_MOST_ROWS)) / 2;
 }
 
-static int64_t U_frequency_of(int64_t C) {
-  return C * PANEL + LN_VECTOR;
-}
-
-static int64_t U_bytes(int64_t C, int64_t K) {
-  return divide_up(K, PANEL) * FREQUENCIES * U_frequency_of(C) *
-         (int64_t)sizeof(float);
+/* Many weights for few tiles: U, four times as large as w, would be written to
+ * memory and read back for hardly more products than it has numbers. Then V of
+ * all tiles is made first, and a task makes U for its panel alone, some
+ * channels at a time. */
+static bool puts_V_first(int64_t C, int64_t K, int64_t tiles) {
+  return U_bytes(C, K) > MOST_U_BYTES && tiles <= MOST_TILES_V_FIRST;
 }
 
 /* A convolution of N images of C channels, to K channels of OH x OW. */
@@ -62,13 +162,16 @@ static job job_of(int64_t N, int64_t C, int64_t K, int64_t OH, int64_t OW,
             .K = K,
             .OH = OH,
             .OW = OW };
+  const int64_t all = N * j.t.down * j.t.across;
+  j.V_first = puts_V_first(C, K, all);
+  if (j.V_first) j.t = tiling_of(N, j.t.m, OH, OW, all);
   j.panels = divide_up(K, PANEL);
   const int64_t blocks = larger(blocks_of(&j.t), 1);
   j.groups = smaller(j.panels, divide_up(WANTED_TASKS, blocks));
   j.channel_blocks = divide_up(C, LN_VECTOR);
   j.V = spectrum_of(j.channel_blocks, j.t.tiles, LN_VECTOR);
   j.M = spectrum_of(1, j.t.tiles, PANEL);
-  j.U_frequency = U_frequency_of(C);
+  j.U_frequency = U_frequency_of(j.V_first ? CHANNELS_AT_ONCE : C);
   return j;
 }
 
@@ -85,15 +188,24 @@ static job data_job(const sizes *s) {
   return j;
 }
 
-/* Scratch of a task: V, M, then the window of pixels or the band of y. */
+/* Scratch of a task: V, or U of some channels; M; then the window of pixels or
+ * the band of y. */
 static int64_t output_floats(const job *j) {
   return smaller(j->t.rows, j->t.down) * j->t.m * j->OW * LN_VECTOR;
 }
 
 static int64_t scratch_bytes(const job *j) {
-  return (spectrum_floats(&j->V) + spectrum_floats(&j->M) +
+  const int64_t first =
+      j->V_first ? FREQUENCIES * j->U_frequency : spectrum_floats(&j->V);
+  return (first + spectrum_floats(&j->M) +
           larger(window_floats(&j->t), output_floats(j))) *
          (int64_t)sizeof(float);
+}
+
+/* Workspace: V where that is made first, else U. */
+static int64_t workspace_bytes(const job *j, int64_t C) {
+  return j->V_first ? spectrum_floats(&j->V) * (int64_t)sizeof(float)
+                    : U_bytes(C, j->K);
 }
 
 /* ---- from M to y --------------------------------------------------------- */
@@ -159,7 +271,7 @@ static void compute_panel(job *j, int64_t row, int64_t end, int64_t panel,
   const float *U = j->U + panel * FREQUENCIES * j->U_frequency;
   for (int f = 0; f < FREQUENCIES; f++)
     ln_row_product(tiles, vectors, j->x.channels, V + f * j->V.per_frequency,
-                   j->V.per_block, U + f * j->U_frequency,
+                   j->V.per_block, U + f * j->U_frequency, false,
                    M + f * j->M.per_frequency);
   output_panel(j, row, end, panel, vectors, M, room);
 }
@@ -184,130 +296,114 @@ static void compute_tasks(void *arg, const ln_chunk *chunk) {
     compute_task(arg, i, chunk->scratch);
 }
 
-static ln_status run(job *j, const ln_call *call) {
-  return call->host->parallel_for(call, blocks_of(&j->t) * j->groups, 1,
-                                  compute_tasks, j);
+/* ---- the same with V first ----------------------------------------------- */
+
+typedef struct V_first_job {
+  const job *j;
+  float *V;
+} V_first_job;
+
+static void transform_channels(void *arg, const ln_chunk *chunk) {
+  const V_first_job *v = arg;
+  const job *j = v->j;
+  for (int64_t c = chunk->begin; c < chunk->end; c++)
+    transform_images(&j->t, &j->x, j->pad, c * LN_VECTOR, 0, j->t.N * j->t.down,
+                     0, &j->V, chunk->scratch, v->V + c * j->V.per_block);
 }
 
-/* ---- U ------------------------------------------------------------------- */
-
-/* Filters w (K,C,R,R) to U: for each panel and frequency, a row of PANEL
- * filters for each channel. For dx the channels are the filters. */
-typedef struct packing {
-  const float *w, *end;
-  int64_t C, K, R;
-  int64_t channel, filter; /* floats from one to the next in w */
-  bool turned;
-  float *U;
-} packing;
-
-LN_INLINE void pack_lanes(const int R, const packing *p, int64_t c,
-                          const float *from, int64_t filters, float *to) {
-  float raw[2 * 16 * 16], *lanes = raw; /* room for R * R, rounded up */
-  ln_vector w[25];
-  ln_to_lanes(from, p->filter, filters, R * R, p->end, lanes);
-#pragma GCC unroll 25
-  for (int i = 0; i < R * R; i++)
-    w[i] = ln_load(lanes + (p->turned ? R * R - 1 - i : i) * LN_VECTOR);
-  transform_filter_tile(R, w, to + c, U_frequency_of(p->C));
+static void panel_after_V(const V_first_job *v, int64_t panel, float *U) {
+  job j = *v->j;
+  float *M = U + FREQUENCIES * j.U_frequency;
+  const int64_t tiles = j.t.N * j.t.down * j.t.across, C = j.x.channels;
+  const int vectors = j.K - panel * PANEL > LN_VECTOR ? 2 : 1;
+  j.M.width = vectors * LN_VECTOR;
+  for (int64_t c = 0; c < C; c += CHANNELS_AT_ONCE) {
+    const int64_t channels = smaller(C - c, CHANNELS_AT_ONCE);
+    const float *V = v->V + c / LN_VECTOR * j.V.per_block;
+    pack_channels(j.filters, panel, c, c + channels, j.U_frequency, U);
+    for (int f = 0; f < FREQUENCIES; f++)
+      ln_row_product(tiles, vectors, channels, V + f * j.V.per_frequency,
+                     j.V.per_block, U + f * j.U_frequency, c > 0,
+                     M + f * j.M.per_frequency);
+  }
+  output_panel(&j, 0, j.t.N * j.t.down, panel, vectors, M,
+               M + spectrum_floats(&j.M));
 }
 
-/* One panel; what lies beyond the last filter is 0. */
-static void pack_panel(const packing *p, int64_t panel) {
-  const int64_t k = panel * PANEL, left = p->K - k;
-  const int64_t width = left > LN_VECTOR ? PANEL : LN_VECTOR;
-  float *to = p->U + panel * FREQUENCIES * U_frequency_of(p->C);
-  for (int64_t c = 0; c < p->C; c++)
-    for (int64_t v = 0; v < width; v += LN_VECTOR) {
-      const float *from = p->w + c * p->channel + (k + v) * p->filter;
-      const int64_t filters = smaller(left - v, LN_VECTOR);
-      if (p->R == 3)
-        pack_lanes(3, p, c * width, from, filters, to + v);
-      else
-        pack_lanes(5, p, c * width, from, filters, to + v);
-    }
+static void panels_after_V(void *arg, const ln_chunk *chunk) {
+  for (int64_t i = chunk->begin; i < chunk->end; i++)
+    panel_after_V(arg, i, chunk->scratch);
 }
 
-static void pack_panels(void *arg, const ln_chunk *chunk) {
-  for (int64_t i = chunk->begin; i < chunk->end; i++) pack_panel(arg, i);
-}
-
-static ln_status pack(packing p, const ln_call *call) {
-  return call->host->parallel_for(call, divide_up(p.K, PANEL), 1, pack_panels,
-                                  &p);
-}
-
-static ln_status pack_forward(const void *self, const ln_call *call,
-                              void *out) {
-  const sizes s = sizes_of(self, call);
-  const float *w = ln_w(call, 0);
-  const int64_t taps = s.KH * s.KW;
-  return pack((packing){ w, w + s.K * s.C * taps, s.C, s.K, s.KH, taps,
-                         s.C * taps, false, out },
-              call);
-}
-
-static ln_status pack_data(const void *self, const ln_call *call, void *out) {
-  const sizes s = sizes_of(self, call);
-  const float *w = ln_w(call, 0);
-  const int64_t taps = s.KH * s.KW;
-  return pack((packing){ w, w + s.K * s.C * taps, s.K, s.C, s.KH, s.C * taps,
-                         taps, true, out },
-              call);
+static ln_status run_V_first(const job *j, const ln_call *call) {
+  V_first_job v = { j, call->workspace };
+  const ln_status status = call->host->parallel_for(call, j->channel_blocks, 1,
+                                                    transform_channels, &v);
+  if (status) return status;
+  return call->host->parallel_for(call, j->panels, 1, panels_after_V, &v);
 }
 
 /* ---- the method ---------------------------------------------------------- */
 
-ln_status FOR_ISA(winograd_weights_plan)(const sizes *s, ln_infer *io);
+ln_status LN_FOR_ISA(winograd_weights_plan)(const sizes *s, ln_infer *io);
 
 /* Wherever it can be done. */
-ln_status FOR_ISA(winograd_any_plan)(const void *self, ln_infer *io) {
+ln_status LN_FOR_ISA(winograd_any_plan)(const void *self, ln_infer *io) {
   const sizes s = planned_sizes(self, io);
   if (s.KH != s.KW || (s.KH != 3 && s.KH != 5) || s.G != 1) return LN_UNSUITED;
   for (int d = 0; d < 2; d++)
     if (s.S[d] != 1 || s.D[d] != 1) return LN_UNSUITED;
   const job forward = forward_job(&s), data = data_job(&s);
   io->scratch = larger(scratch_bytes(&forward), scratch_bytes(&data));
-  io->packed[0] = U_bytes(s.C, s.K);
-  io->workspace = larger(U_bytes(s.C, s.K), U_bytes(s.K, s.C));
-  return FOR_ISA(winograd_weights_plan)(&s, io);
+  if (!forward.V_first) io->packed[0] = U_bytes(s.C, s.K);
+  io->workspace =
+      larger(workspace_bytes(&forward, s.C), workspace_bytes(&data, s.K));
+  return LN_FOR_ISA(winograd_weights_plan)(&s, io);
 }
 
 /* Where it gains. */
-ln_status FOR_ISA(winograd_plan)(const void *self, ln_infer *io) {
+ln_status LN_FOR_ISA(winograd_plan)(const void *self, ln_infer *io) {
   const conv2d *o = self;
   if (o->in_channels < 16 || o->out_channels < 16) return LN_UNSUITED;
-  return FOR_ISA(winograd_any_plan)(self, io);
-}
-
-/* U is four times as large as w. While training, w changes with every step: U
- * is made anew for each pass, in memory that all layers share. */
-static const float *U_of(const void *self, const ln_call *call, ln_pack make,
-                         bool keep) {
-  if (keep) return call->host->packed(call, 0, make);
-  return make(self, call, call->workspace) ? NULL : call->workspace;
+  return LN_FOR_ISA(winograd_any_plan)(self, io);
 }
 
 static ln_status no_U(const ln_call *call) {
   return call->host->cancelled(call->host) ? LN_CANCELLED : LN_FAILED;
 }
 
-ln_status FOR_ISA(winograd_forward)(const void *self, const ln_call *call) {
+static ln_status run(job *j, const ln_call *call) {
+  if (j->V_first) return run_V_first(j, call);
+  return call->host->parallel_for(call, blocks_of(&j->t) * j->groups, 1,
+                                  compute_tasks, j);
+}
+
+/* U is four times as large as w. While training, w changes with every step: U
+ * is made anew for each pass, in memory that all layers share. */
+ln_status LN_FOR_ISA(winograd_forward)(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, call);
+  const packing filters = forward_filters(&s, call);
   job j = forward_job(&s);
   j.x = images_of(call->x[0]);
-  j.U = U_of(self, call, pack_forward, !call->training);
+  j.filters = &filters;
   j.bias = ln_w(call, 1);
   j.rectify = call->activation == LN_IS_RELU;
   j.y = ln_y(call, 0);
-  return j.U ? run(&j, call) : no_U(call);
+  if (!j.V_first) {
+    j.U = call->training ? pack_now(&filters, call)
+                         : call->host->packed(call, 0, pack_forward);
+    if (!j.U) return no_U(call);
+  }
+  return run(&j, call);
 }
 
-ln_status FOR_ISA(winograd_backward)(const void *self, const ln_call *call) {
+ln_status LN_FOR_ISA(winograd_backward)(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, call);
+  const packing filters = data_filters(&s, call);
   job j = data_job(&s);
   j.x = images_of(call->dy[0]);
-  j.U = U_of(self, call, pack_data, false);
+  j.filters = &filters;
   j.y = ln_dx(call, 0);
-  return j.U ? run(&j, call) : no_U(call);
+  if (!j.V_first && !(j.U = pack_now(&filters, call))) return no_U(call);
+  return run(&j, call);
 }

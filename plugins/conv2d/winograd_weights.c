@@ -170,7 +170,7 @@ static void store_filters(void *arg, const ln_chunk *chunk) {
 
 /* ---- the pass ------------------------------------------------------------ */
 
-ln_status FOR_ISA(winograd_weights_plan)(const sizes *s, ln_infer *io) {
+ln_status LN_FOR_ISA(winograd_weights_plan)(const sizes *s, ln_infer *io) {
   const job j = job_of(s);
   const int64_t dU = FREQUENCIES * j.task_channel_blocks * LN_VECTOR * PANEL;
   const int64_t floats =
@@ -208,8 +208,8 @@ static ln_status weight_gradient(const sizes *s, const ln_call *call) {
                                   store_filters, &j);
 }
 
-ln_status FOR_ISA(winograd_backward_weights)(const void *self,
-                                             const ln_call *call) {
+ln_status LN_FOR_ISA(winograd_backward_weights)(const void *self,
+                                                const ln_call *call) {
   const sizes s = sizes_of(self, call);
   if (ln_dw(call, 0)) {
     const ln_status status = weight_gradient(&s, call);

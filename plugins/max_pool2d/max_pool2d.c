@@ -139,145 +139,63 @@ static ln_status backward(const void *self, const ln_call *call) {
   return LN_OK;
 }
 
-/* ---- method "3x3" -------------------------------------------------------- */
+/* ---- method "1x1" -------------------------------------------------------- */
 
-/* Windows of 3x3 with stride 2, which overlap, and may stick out by one. Those
- * that do not stick out at a side go in one sweep along the row; the others,
- * one or two a row, go by the textbook. */
-
-/* The best pixel so far of a window, and which of the window's it is, counted
- * row by row. */
-typedef struct champion {
-  float value;
-  int32_t which;
-} champion;
-
-/* The challenger wins if it is larger, or NaN. */
-static inline champion challenge(champion best, float challenger,
-                                 int32_t which) {
-  const bool wins = challenger > best.value || challenger != challenger;
-  return (champion){ wins ? challenger : best.value,
-                     wins ? which : best.which };
-}
-
-static ln_status threes_plan(const void *self, ln_infer *io) {
-  if (!has_window(self, 3, 1)) return LN_UNSUITED;
-  io->saved = ln_count(&io->y[0]); /* a byte each */
+/* A window of one pixel: with a stride it leaves pixels out, as the shortcuts
+ * of some residual networks do. */
+static ln_status ones_plan(const void *self, ln_infer *io) {
+  const max_pool2d *o = self;
+  (void)io;
+  for (int d = 0; d < 2; d++)
+    if (o->kernel_size[d] != 1 || o->padding[d] != 0 || o->ceil_mode)
+      return LN_UNSUITED;
   return LN_OK;
 }
 
-/* n windows whose rows `begin` to `end` (of 0..3) lie inside; `first` is where
- * the first of them would begin. Called with constants, so that the loops over
- * the window are unrolled. */
-static inline __attribute__((always_inline)) void
-sweep_threes(const float *restrict x, int64_t W, int64_t first, int begin,
-             int end, int64_t n, float *restrict y, uint8_t *restrict winner) {
-  for (int64_t i = 0; i < n; i++) {
-    champion best = { x[first + begin * W + 2 * i], 3 * begin };
-    for (int ky = begin; ky < end; ky++)
-      for (int kx = 0; kx < 3; kx++)
-        best = challenge(best, x[first + ky * W + 2 * i + kx], 3 * ky + kx);
-    y[i] = best.value;
-    winner[i] = (uint8_t)best.which;
-  }
-}
-
-static void pool_threes(const float *x, int64_t W, int64_t first, int begin,
-                        int end, int64_t n, float *y, uint8_t *winner) {
-  if (begin == 0 && end == 3)
-    sweep_threes(x, W, first, 0, 3, n, y, winner);
-  else if (end == 3)
-    sweep_threes(x, W, first, 1, 3, n, y, winner);
-  else if (begin == 0 && end == 2)
-    sweep_threes(x, W, first, 0, 2, n, y, winner);
-  else if (begin == 0)
-    sweep_threes(x, W, first, 0, 1, n, y, winner);
-  else
-    sweep_threes(x, W, first, 1, 2, n, y, winner);
-}
-
-/* One window, anywhere. */
-static void pool_one(const sizes *s, int64_t top, int64_t left,
-                     const float x[s->H][s->W], float *y, uint8_t *winner) {
-  const int64_t place = place_of_largest(s, top, left, x);
-  const int64_t iy = place / s->W, ix = place % s->W;
-  *y = x[iy][ix];
-  *winner = (uint8_t)(3 * (iy - top) + ix - left);
-}
-
-/* The windows of a row whose columns all lie inside: [begin, end). */
-typedef struct inner {
-  int64_t begin, end;
-} inner;
-
-static inner inner_of(const sizes *s) {
-  const int64_t fit = s->W + s->P[1] < 3 ? 0 : (s->W + s->P[1] - 3) / 2 + 1;
-  const inner n = { .begin = s->P[1], .end = fit < s->OW ? fit : s->OW };
-  return n.end > n.begin ? n : (inner){ s->OW, s->OW };
-}
-
-static void pool_row_of_threes(const sizes *s, int64_t oy,
-                               const float x[s->H][s->W], float y[s->OW],
-                               uint8_t winner[s->OW]) {
-  const int64_t top = 2 * oy - s->P[0];
-  const int begin = top<0, end = top + 3> s->H ? (int)(s->H - top) : 3;
-  const inner n = inner_of(s);
-  for (int64_t ox = 0; ox < s->OW; ox++)
-    if (ox < n.begin || ox >= n.end)
-      pool_one(s, top, 2 * ox - s->P[1], x, &y[ox], &winner[ox]);
-  if (n.begin < n.end)
-    pool_threes(&x[0][0], s->W, top * s->W + 2 * n.begin - s->P[1], begin, end,
-                n.end - n.begin, y + n.begin, winner + n.begin);
-}
-
-static ln_status threes_forward(const void *self, const ln_call *call) {
+static ln_status ones_forward(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, call);
   const float(*x)[s.H][s.W] = (void *)ln_x(call, 0);
   float(*y)[s.OH][s.OW] = (void *)ln_y(call, 0);
-  uint8_t(*winner)[s.OH][s.OW] = call->saved;
 
   for (int64_t p = 0; p < s.planes; p++)
     for (int64_t oy = 0; oy < s.OH; oy++)
-      pool_row_of_threes(&s, oy, x[p], y[p][oy], winner[p][oy]);
+      for (int64_t ox = 0; ox < s.OW; ox++)
+        y[p][oy][ox] = x[p][oy * s.S[0]][ox * s.S[1]];
   return LN_OK;
 }
 
-static ln_status threes_backward(const void *self, const ln_call *call) {
+static ln_status ones_backward(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, call);
   const float(*dy)[s.OH][s.OW] = (void *)ln_dy(call, 0);
-  float(*dx)[s.H * s.W] = (void *)ln_dx(call, 0);
-  uint8_t(*winner)[s.OH][s.OW] = call->saved;
-  int64_t step[9]; /* from where a window begins to each of its pixels */
-  for (int k = 0; k < 9; k++) step[k] = k / 3 * s.W + k % 3;
+  float(*dx)[s.H][s.W] = (void *)ln_dx(call, 0);
 
   for (int64_t p = 0; p < s.planes; p++) {
     memset(dx[p], 0, sizeof dx[p]);
-    for (int64_t oy = 0; oy < s.OH; oy++) {
-      const int64_t first = (2 * oy - s.P[0]) * s.W - s.P[1];
+    for (int64_t oy = 0; oy < s.OH; oy++)
       for (int64_t ox = 0; ox < s.OW; ox++)
-        dx[p][first + 2 * ox + step[winner[p][oy][ox]]] += dy[p][oy][ox];
-    }
+        dx[p][oy * s.S[0]][ox * s.S[1]] = dy[p][oy][ox];
   }
   return LN_OK;
 }
 
-#define PAIRS(bits, suffix)                                                    \
+/* ---- the table ----------------------------------------------------------- */
+
+#define METHOD(word, name, bits, suffix)                                       \
   {                                                                            \
-    .method = "2x2", .isa = bits, .plan = pairs_plan_##suffix,                 \
-    .forward = pairs_forward_##suffix, .backward = pairs_backward_##suffix,    \
+    .method = word, .isa = bits, .plan = name##_plan_##suffix,                 \
+    .forward = name##_forward_##suffix, .backward = name##_backward_##suffix,  \
     .per_sample = 1                                                            \
   }
+#define PAIRS(bits, suffix)  METHOD("2x2", pairs, bits, suffix)
+#define THREES(bits, suffix) METHOD("3x3", threes, bits, suffix)
 
 static const ln_kernel kernels[] = {
-#ifdef __x86_64__
-  PAIRS(LN_CPU_AVX512, avx512),
-  PAIRS(LN_CPU_AVX2_FMA, avx2),
-#endif
-  PAIRS(0, baseline),
-  { .method = "3x3",
-    .plan = threes_plan,
-    .forward = threes_forward,
-    .backward = threes_backward,
+  LN_FOR_EACH_ISA(PAIRS),
+  LN_FOR_EACH_ISA(THREES),
+  { .method = "1x1",
+    .plan = ones_plan,
+    .forward = ones_forward,
+    .backward = ones_backward,
     .per_sample = 1 },
 };
 

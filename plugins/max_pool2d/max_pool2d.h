@@ -2,6 +2,7 @@
 #ifndef MAX_POOL2D_H
 #define MAX_POOL2D_H
 
+#include <lunet/kernels/per_isa.h>
 #include <lunet/plugin.h>
 
 typedef struct max_pool2d {
@@ -19,21 +20,14 @@ static inline bool has_window(const max_pool2d *o, int64_t size,
   return true;
 }
 
-/* pairs.c is compiled once for each instruction set; LN_SUFFIX is its name,
- * and FOR_ISA(pairs_forward) is pairs_forward_avx512. */
-#define JOIN_(a, b)   a##_##b
-#define JOIN(a, b)    JOIN_(a, b)
-#define FOR_ISA(name) JOIN(name, LN_SUFFIX)
-
-#define DECLARE_PAIRS(suffix)                                                  \
-  ln_status pairs_plan_##suffix(const void *self, ln_infer *io);               \
-  ln_status pairs_forward_##suffix(const void *self, const ln_call *call);     \
-  ln_status pairs_backward_##suffix(const void *self, const ln_call *call);
-
-DECLARE_PAIRS(baseline)
-#ifdef __x86_64__
-DECLARE_PAIRS(avx2)
-DECLARE_PAIRS(avx512)
-#endif
+/* pairs.c and threes.c, compiled for each instruction set. */
+#define DECLARE_METHOD(name, suffix)                                           \
+  ln_status name##_plan_##suffix(const void *self, ln_infer *io);              \
+  ln_status name##_forward_##suffix(const void *self, const ln_call *call);    \
+  ln_status name##_backward_##suffix(const void *self, const ln_call *call);
+#define DECLARE_METHODS(suffix)                                                \
+  DECLARE_METHOD(pairs, suffix)                                                \
+  DECLARE_METHOD(threes, suffix)
+LN_DECLARE_FOR_EACH_ISA(DECLARE_METHODS)
 
 #endif

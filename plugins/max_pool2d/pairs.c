@@ -9,41 +9,17 @@
  * Rows are rarely whole vectors. What a vector does too much lands behind the
  * row's end, where the next row, which comes later, overwrites it; only at the
  * very end of the batch a vector works on copies, beside. */
+#include "champions.h"
 #include "max_pool2d.h"
-
-#include <lunet/kernels/lanes.h>
 
 #include <string.h>
 
-typedef int numbers __attribute__((vector_size(LN_VECTOR * 4)));
-typedef unsigned char bytes __attribute__((vector_size(LN_VECTOR)));
-
-/* The even elements of a and b, the odd ones, and the way back: the first and
- * the second half of a0 b0 a1 b1 ... */
-#define EVEN(i, s)   (2 * (i))
-#define ODD(i, s)    (2 * (i) + 1)
+/* The way back from even and odd elements: the first and the second half of
+ * a0 b0 a1 b1 ... */
 #define FIRST(i, s)  ((i) / 2 + (i) % 2 * LN_VECTOR)
 #define SECOND(i, s) (FIRST(i, s) + LN_VECTOR / 2)
 
 /* ---- a vector of windows ------------------------------------------------- */
-
-/* The best pixel so far of each window, and which of the window's it is,
- * counted row by row. */
-typedef struct champions {
-  ln_vector value;
-  numbers which;
-} champions;
-
-/* The challenger wins if it is larger, or NaN. */
-LN_INLINE champions challenge(champions best, ln_vector challenger, int which) {
-  const numbers wins =
-      (numbers)(challenger > best.value) | (numbers)(challenger != challenger);
-  return (champions){
-    .value = (ln_vector)((wins & (numbers)challenger) |
-                         (~wins & (numbers)best.value)),
-    .which = (wins & which) | (~wins & best.which),
-  };
-}
 
 LN_INLINE void pool_vector(const float *upper, const float *lower, float *y,
                            unsigned char *winner) {
@@ -53,9 +29,7 @@ LN_INLINE void pool_vector(const float *upper, const float *lower, float *y,
   best = challenge(best, LN_PICK(u0, u1, ODD), 1);
   best = challenge(best, LN_PICK(l0, l1, EVEN), 2);
   best = challenge(best, LN_PICK(l0, l1, ODD), 3);
-  const bytes which = __builtin_convertvector(best.which, bytes);
-  ln_store(y, best.value);
-  memcpy(winner, &which, sizeof which);
+  store_champions(best, LN_VECTOR, y, winner);
 }
 
 /* dy where the pixel won, else 0. */
@@ -131,7 +105,7 @@ static void pool_row(const job *j, bool whole, const float *upper, float *y,
       pool_few(upper + 2 * i, lower + 2 * i, j->OW - i, y + i, winner + i);
 }
 
-ln_status FOR_ISA(pairs_forward)(const void *self, const ln_call *call) {
+ln_status LN_FOR_ISA(pairs_forward)(const void *self, const ln_call *call) {
   (void)self;
   const job j = job_of(call);
   const float *x = ln_x(call, 0);
@@ -167,7 +141,7 @@ static void clear_rest(const job *j, int64_t top, float *plane) {
            (size_t)((j->H - 2 * j->OH) * j->W) * sizeof *plane);
 }
 
-ln_status FOR_ISA(pairs_backward)(const void *self, const ln_call *call) {
+ln_status LN_FOR_ISA(pairs_backward)(const void *self, const ln_call *call) {
   (void)self;
   const job j = job_of(call);
   const float *dy = ln_dy(call, 0);
@@ -184,7 +158,7 @@ ln_status FOR_ISA(pairs_backward)(const void *self, const ln_call *call) {
   return LN_OK;
 }
 
-ln_status FOR_ISA(pairs_plan)(const void *self, ln_infer *io) {
+ln_status LN_FOR_ISA(pairs_plan)(const void *self, ln_infer *io) {
   const bool suited = has_window(self, 2, 0) &&
                       2 * io->y[0].dim[2] <= io->x[0].dim[2] &&
                       2 * io->y[0].dim[3] <= io->x[0].dim[3];

@@ -23,6 +23,11 @@ function canvas.colour(red, green, blue)
   return byte(red) << 16 | byte(green or red) << 8 | byte(blue or red)
 end
 
+-- The red, green and blue of a colour, 0..255 each.
+function canvas.parts(colour)
+  return colour >> 16 & 255, colour >> 8 & 255, colour & 255
+end
+
 -- A colour `part` of the way from one colour to another.
 function canvas.blend(from, to, part)
   local mixed = 0

@@ -147,4 +147,12 @@ function checkpoint.load(path)
   return net
 end
 
+-- A net of its own with the same layers, weights and state.
+function checkpoint.copy(net)
+  local copy = rebuild_module(describe_module(net, { count = 0 }),
+                              { count = 0 })
+  copy:load_state(net:state(), { strict = true })
+  return copy
+end
+
 return checkpoint

@@ -38,6 +38,7 @@ local function check_labels(labels, classes)
   end
 end
 
+-- A dataset of tensors of your own: x (N,…), labels (N) with class ids from 0.
 function data.tensors(given)
   local o = options.check("data.tensors", given, tensor_rules)
   local x, labels = o.x:shape(), o.labels:shape()

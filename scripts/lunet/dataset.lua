@@ -27,6 +27,8 @@ function meta.__index(self, key)
   return dataset[key]
 end
 
+function meta.__names() return { dataset, "x", "labels", "classes" } end
+
 function meta.__len(self) return #self.order end
 
 function meta.__tostring(self)
@@ -37,6 +39,7 @@ end
 -- The shape of one sample.
 function dataset:item_shape() return self.source:item_shape() end
 
+-- The class ids of all samples, a tensor (N).
 function dataset:all_labels()
   local list = {}
   for _, labels in self:batches { size = 1000 } do

@@ -1,13 +1,12 @@
 -- fit.lua - the training loop.
 --
 -- A convenience: nothing here is out of reach of a script of one's own. The
--- loop itself is train_epoch.
+-- loop itself is train_epoch; run.lua keeps the books and shows progress.
 
 local core = require "lunet_core"
-local count_right = require "lunet.count_right"
 local optim = require "lunet.optim"
 local options = require "lunet.options"
-local progress = require "lunet.progress"
+local run_class = require "lunet.run"
 
 local rules = {
   { "loss", "a loss layer", required = true,
@@ -23,6 +22,7 @@ local rules = {
   { "shuffle", "true or false", default = true },
   { "augment", "a function" },
   { "progress", "true or false", default = true },
+  { "record", "true or false", default = true },
 }
 
 local function is_finite(v)
@@ -46,67 +46,28 @@ local function explain(net, x, o)
     math.min(o.optimizer.lr / 10, 0.1))
 end
 
-local function refuse_loss(net, x, loss, o, now)
+local function refuse_loss(net, x, loss, o, run)
   local where, advice = explain(net, x, o)
   core.raise("fit: the loss is %s in epoch %d, batch %d, with lr = %g\n  %s\n"
-             .. "  try %s", loss ~= loss and "NaN" or loss, now.epoch,
-             now.batch + 1, o.optimizer.lr, where, advice)
-end
-
--- What has been seen of an epoch so far, for the progress line and the run.
-local function count(now, loss, scores, labels)
-  local n = labels:numel()
-  now.batch, now.seen = now.batch + 1, now.seen + n
-  now.loss_sum = now.loss_sum + loss * n
-  now.right = now.right + count_right(scores, labels)
-  now.loss, now.accuracy = now.loss_sum / now.seen, now.right / now.seen
+             .. "  try %s", loss ~= loss and "NaN" or loss, run.epochs + 1,
+             run.now.steps + 1, o.optimizer.lr, where, advice)
 end
 
 -- One walk over the training data.
-local function train_epoch(net, train, o, now, bar)
+local function train_epoch(net, train, o, run)
   net:train()
   for x, labels in train:batches { size = o.batch_size, shuffle = o.shuffle,
                                    augment = o.augment } do
     local scores = net:forward(x)
     local loss = o.loss:forward(scores, labels)
-    if not is_finite(loss) then refuse_loss(net, x, loss, o, now) end
+    if not is_finite(loss) then refuse_loss(net, x, loss, o, run) end
     o.optimizer:zero_grad()
     net:backward(o.loss:backward())
     if o.clip then optim.clip_grad_norm(net:parameters(), o.clip) end
     o.optimizer:step()
     if o.schedule and o.schedule.per == "step" then o.schedule:step() end
-    count(now, loss, scores, labels)
-    bar:batch(now)
+    run:step(loss, scores, labels)
   end
-end
-
--- The accuracy and the mean loss on data that is not learnt from.
-local function validate(net, dataset, loss_fn)
-  local now = { batch = 0, seen = 0, loss_sum = 0, right = 0 }
-  for x, labels in dataset:batches { size = 256 } do
-    local scores = net:predict(x)
-    count(now, loss_fn:forward(scores, labels), scores, labels)
-  end
-  return now.accuracy, now.loss
-end
-
-local function one_epoch(net, train, o, run, bar)
-  local started = core.clock()
-  local now = { epoch = run.epochs + 1, batch = 0, seen = 0, loss_sum = 0,
-                right = 0 }
-  train_epoch(net, train, o, now, bar)
-  if o.schedule and o.schedule.per == "epoch" then o.schedule:step() end
-  now.seconds = core.clock() - started
-  if o.validate then
-    now.validation, now.validation_loss = validate(net, o.validate, o.loss)
-  end
-  run.epochs = now.epoch
-  for _, name in ipairs { "loss", "accuracy", "validation",
-                          "validation_loss" } do
-    run[name][now.epoch] = now[name]
-  end
-  run.seconds = run.seconds + core.clock() - started
-  bar:epoch(now)
 end
 
 local function check_arguments(net, train, given)
@@ -124,17 +85,21 @@ local function check_arguments(net, train, given)
 end
 
 -- Trains a net and returns what happened: run.loss, run.accuracy,
--- run.validation, run.validation_loss are lists with a number an epoch,
--- run.epochs and run.seconds are totals. on_epoch(run, epoch) is called after
--- each epoch and stops the training by returning true or "stop".
+-- run.validation, run.validation_loss are lists with a number an epoch (those
+-- of accuracy are empty where the scores are not of classes), run.epochs and
+-- run.seconds are totals. lunet.report and lunet.diagnose look at the rest, see
+-- run.lua and record.lua; record = false keeps nothing for them.
+-- on_epoch(run, epoch) is called after each epoch and stops the training by
+-- returning true or "stop".
 return function(net, train, given)
   local o = check_arguments(net, train, given)
-  local run = { loss = {}, accuracy = {}, validation = {},
-                validation_loss = {}, seconds = 0, epochs = 0 }
-  local bar <close> = o.progress and
-    progress.new { epochs = o.epochs, items = #train } or progress.silent()
+  o.train = train
+  local run <close> = run_class.new(net, o)
   while run.epochs < o.epochs do
-    one_epoch(net, train, o, run, bar)
+    run:begin_epoch()
+    train_epoch(net, train, o, run)
+    run:end_epoch()
+    if o.schedule and o.schedule.per == "epoch" then o.schedule:step() end
     if o.on_epoch and o.on_epoch(run, run.epochs) then break end
   end
   return run

@@ -79,6 +79,9 @@ local function build_if_known(self)
   return self:build(table.unpack(shapes))
 end
 
+-- nn.graph(inputs, outputs [, { name = … }]): a net of nodes, each one or a
+-- list. nn.input{3, 32, 32} makes the first node, layer(node) the next:
+--   a = nn.input{3, 32, 32}; b = nn.relu{}(a); net = nn.graph(a, b)
 function graph.new(inputs, outputs, options)
   inputs = as_list(inputs, "input")
   outputs = as_list(outputs, "output")
@@ -110,32 +113,6 @@ function graph:wire(builder, values)
   return values_of(self.outputs)
 end
 
--- One line a call: "  v3 = add_0(v1, v2)  -- nn.add{}".
-function graph:__tostring()
-  local names, numbers, lines = {}, {}, { "nn.graph" }
-  for _, part in ipairs(self.list) do names[part.module] = part.name end
-  local function shown(n)
-    if node.is_input(n) then return numbers[n] end
-    local many = n.call.module:n_outputs() > 1
-    return numbers[n.call] .. (many and ("[%d]"):format(n.output) or "")
-  end
-  local function all(nodes)
-    local list = {}
-    for i, n in ipairs(nodes) do list[i] = shown(n) end
-    return table.concat(list, ", ")
-  end
-  for i, n in ipairs(self.inputs) do
-    numbers[n] = "x" .. i
-    lines[#lines + 1] = ("  x%d = %s"):format(i, tostring(n))
-  end
-  for i, call in ipairs(self.calls) do
-    numbers[call] = "v" .. i
-    lines[#lines + 1] = ("  v%d = %s(%s)  -- %s"):format(
-      i, names[call.module], all(call.inputs),
-      tostring(call.module):match("[^\n]*"))
-  end
-  lines[#lines + 1] = "  gives " .. all(self.outputs)
-  return table.concat(lines, "\n")
-end
+function graph:__tostring() return require("lunet.net_text")(self) end
 
 return graph

@@ -22,8 +22,9 @@ for _, name in ipairs {
   lunet[name] = core[name]
 end
 
-local parts = { "nn", "optim", "data", "plugins", "fit", "accuracy", "picture",
-                "show", "zoo", "vanishing_gradient", "shift_test" }
+local parts = { "nn", "optim", "data", "plugins", "fit", "accuracy",
+                "picture", "show", "viz", "zoo", "vanishing_gradient",
+                "shift_test", "help", "watch", "diagnose", "report" }
 
 local function is_part(name)
   for _, part in ipairs(parts) do
@@ -48,10 +49,13 @@ setmetatable(lunet, {
     lunet[name] = part
     return part
   end,
+  __names = function() return { lunet, table.unpack(parts) } end,
 })
 
 core.tensor_class.__tostring = function(t)
   return require("lunet.tensor_text")(t)
 end
+
+core.tensor_class.__names = function() return { core.tensor_methods } end
 
 return lunet

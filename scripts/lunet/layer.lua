@@ -11,6 +11,15 @@ local layer = module.class("layer", function(object, name)
   end
 end)
 
+-- For completion: methods, and the tensors.
+function layer.__names(object)
+  local names = module.names(layer, module)
+  for _, t in ipairs(rawget(object, "core_layer"):tensors()) do
+    names[#names + 1] = t.name
+  end
+  return names
+end
+
 -- The options that are the layer's own, and how its parameters are to begin.
 -- An `init` that is a plain value is the layer's own, as the number of prelu.
 local function split_init(options)
@@ -101,6 +110,18 @@ end
 function layer:find_nonfinite(x, dy)
   if self.loss then dy = nil end
   return module.find_nonfinite(self, x, dy)
+end
+
+-- Prints of which products the output at place {n, k, oy, ox} (from 1; what is
+-- left out in front is 1) is the sum, for the input x; several inputs: a list.
+function layer:explain(x, place)
+  print(require "lunet.explain.output"(self, x, place))
+end
+
+-- Prints where the gradient of the weight at place {k, c, ky, kx} comes from,
+-- for the input x and the gradient dy of the output.
+function layer:explain_grad(x, dy, place)
+  print(require "lunet.explain.gradient"(self, x, dy, place))
 end
 
 -- The options in force, defaults and inferred sizes included.

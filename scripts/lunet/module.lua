@@ -129,6 +129,14 @@ function module:summary(...)
   print(require("lunet.summary").text(self))
 end
 
+-- Prints why each layer gives the shape that it gives: its size formula with
+-- the numbers put in. Shapes as for summary.
+function module:why_shape(...)
+  local built = self:core_net():shape(0) ~= nil
+  if select("#", ...) > 0 or not built then self:infer_shapes(...) end
+  print(require("lunet.explain.shapes").text(self))
+end
+
 -- ---- passes --------------------------------------------------------------
 
 local function after_pass(net, ...)
@@ -136,6 +144,8 @@ local function after_pass(net, ...)
   return ...
 end
 
+-- From inputs to outputs, one tensor each, with the batch as first dim; keeps
+-- what backward needs.
 function module:forward(...)
   local net = self:core_net()
   return after_pass(net, net:forward(...))
@@ -180,7 +190,9 @@ local function set_training(self, on)
   return self
 end
 
+-- Training behaviour: dropout drops, batch norm uses the batch.
 function module:train() return set_training(self, true) end
+-- Evaluation behaviour: nothing is dropped, batch norm uses what it has learnt.
 function module:eval() return set_training(self, false) end
 
 -- requires_grad{ inputs = true, parameters = false }: which gradients backward
@@ -256,12 +268,14 @@ function module:parameters()
   return list
 end
 
+-- How many numbers are trained.
 function module:num_parameters()
   local n = 0
   for _, p in ipairs(self:parameters()) do n = n + p.value:numel() end
   return n
 end
 
+-- Sets the gradients of all parameters to zero: backward adds to them.
 function module:zero_grad()
   for _, layer in ipairs(self:layers()) do layer.core_layer:zero_grad() end
 end
@@ -344,12 +358,20 @@ end
 
 -- The part of the image that a unit of this layer (left out: the last) sees,
 -- as the windows on the way say: { size = {h, w}, jump = {h, w}, start =
--- {h, w} }; docs/student/receptive-field.md defines them. `input`: of which
--- input of the net, from 1. Nothing where the layer does not see it. The net
--- must have been built; a shared layer is looked at where it is used first.
-function module:receptive_field(layer, input)
+-- {h, w} }; docs/student/receptive-field.md defines them. Nothing where the
+-- layer does not see it. The net must have been built; a shared layer is
+-- looked at where it is used first.
+--   receptive_field(layer, input)         `input`: of which input, from 1
+--   receptive_field(layer, y, x, image)   that of the unit in row y, column x:
+--                                         also first and last = {row, column};
+--                                         lunet.show draws it on the image
+function module:receptive_field(layer, y, x, image)
   local node = layer and find_node(self, layer, "receptive_field")
-  return require("lunet.receptive_field").computed(self, node, input or 1)
+  local computed = require("lunet.receptive_field").computed
+  if x == nil then return computed(self, node, y or 1) end
+  local field = computed(self, node, 1)
+  if not field then return nil end
+  return require("lunet.drawn_field")(self, node, field, { y, x }, image)
 end
 
 -- The same measured: the gradient of the unit at row y, column x (left out:
@@ -362,6 +384,15 @@ function module:measured_receptive_field(layer, y, x, input)
                                                   input or 1)
 end
 
+-- Prints of which products one output of a layer of the net is the sum, when
+-- the net is given x; the rest as layer:explain.
+function module:explain(layer, x, place)
+  local number = find_node(self, layer, "explain")
+  local inputs = require "lunet.explain.inputs"(self, number, x)
+  local node = select(2, self:core_net()).nodes[number]
+  print(require "lunet.explain.output"(node.layer, inputs, place))
+end
+
 -- ---- taps ----------------------------------------------------------------
 
 local tap_class = {}
@@ -372,7 +403,7 @@ function tap_class.__index(tap, name)
 end
 function tap_class.remove(tap) tap.core_tap:remove() end
 tap_class.__name = "tap"
-
+function tap_class.__names() return { "output", "gradient", "remove" } end
 
 -- Watches a layer: tap.output and tap.gradient after each pass. f(dy) may
 -- return another gradient. tap:remove() ends it.
@@ -395,6 +426,26 @@ end
 
 -- ---- classes -------------------------------------------------------------
 
+-- What only the library itself calls is left out of completion and help.
+local for_the_library = {}
+for name in ([[call check_names class core_net each_tensor find_nonfinite
+               infer_shapes n_inputs n_outputs names new parts walk wire word]])
+  :gmatch "%S+" do
+  for_the_library[name] = true
+end
+
+-- The names of methods in the tables, for a class's __names.
+function module.names(...)
+  local list = {}
+  for _, methods in ipairs { ... } do
+    for name, value in pairs(methods) do
+      local is_public = type(value) == "function" and not for_the_library[name]
+      if is_public and name:sub(1, 1) ~= "_" then list[#list + 1] = name end
+    end
+  end
+  return list
+end
+
 -- A class that inherits all this. `find(object, key)` (may be nil) is asked
 -- for what the class itself does not have.
 function module.class(name, find)
@@ -406,6 +457,7 @@ function module.class(name, find)
     return v
   end
   class.__call = function(object, ...) return object:call(...) end
+  class.__names = function() return module.names(class, module) end
   return class
 end
 

@@ -20,8 +20,10 @@ local nn = {
 -- A net that net:save wrote.
 function nn.load(path) return require("lunet.checkpoint").load(path) end
 
--- A convolution with the mean filters of a locally_connected2d, and back.
+-- A convolution with the mean filters of a locally_connected2d.
 function nn.tie(unshared) return require("lunet.tie").tie(unshared) end
+-- The way back: a locally_connected2d whose filters all begin as the
+-- convolution's, for an image of this size.
 function nn.untie(conv, size) return require("lunet.tie").untie(conv, size) end
 
 -- A classifier that slides over a larger page.
@@ -40,5 +42,12 @@ return setmetatable(nn, {
     local function construct(options) return layer.new(word, options) end
     nn[word] = construct
     return construct
+  end,
+  __names = function()
+    local words = { nn }
+    for _, row in ipairs(core.plugins_list()) do
+      words[#words + 1] = row.name
+    end
+    return words
   end,
 })

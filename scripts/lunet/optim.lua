@@ -17,6 +17,8 @@ function meta.__index(self, key)
   return methods[key]
 end
 
+function meta.__names() return { methods, "lr" } end
+
 function meta.__newindex(self, key, value)
   if key ~= "lr" then
     core.raise("an optimizer has no field '%s' to write; there is 'lr'",
@@ -142,8 +144,8 @@ end
 local function new(word, parameters, given)
   local values, grads = split("optim." .. word, parameters)
   local rule = core.optimizer(word, values, grads, given or {})
-  return setmetatable({ word = word, parameters = parameters, rule = rule },
-                      meta)
+  return setmetatable({ word = word, parameters = parameters, rule = rule,
+                        given = given or {} }, meta)
 end
 
 local optim = { schedule = require "lunet.schedule" }
@@ -165,6 +167,7 @@ end
 
 -- An optimizer that is not there.
 return setmetatable(optim, {
+  __names = function() return { optim } end,
   __index = function(_, name)
     local words = {}
     for word in pairs(optim) do words[#words + 1] = word end

@@ -20,6 +20,7 @@ local function answers(value, ...)
 end
 
 local kinds = {
+  ["any"] = function() return true end,
   ["a number"] = function(v) return type(v) == "number" and v == v end,
   ["a whole number"] = function(v) return math.type(v) == "integer" end,
   ["true or false"] = function(v) return type(v) == "boolean" end,
@@ -27,6 +28,9 @@ local kinds = {
   ["a function"] = function(v) return type(v) == "function" end,
   ["a list"] = function(v) return type(v) == "table" end,
   ["a tensor"] = function(v) return answers(v, "shape", "tolist") end,
+  ["a tensor or a list of numbers"] = function(v)
+    return type(v) == "table" or answers(v, "shape", "tolist")
+  end,
   ["a tensor or a list of tensors"] = function(v)
     return type(v) == "table" or answers(v, "shape", "tolist")
   end,
@@ -125,6 +129,8 @@ function options.argument(where, name, value, kind, example)
   end
   return value
 end
+
+options.shown = shown
 
 function options.is(kind, value) return kinds[kind](value) end
 

@@ -62,6 +62,7 @@ local step_rules = {
   { "gamma", "a number", default = 0.1, min = 0 },
 }
 
+-- The rate is multiplied by gamma every step_size epochs (or steps).
 local function step(given)
   local o = check("step", given, step_rules)
   local base = o.optimizer.lr
@@ -76,6 +77,7 @@ local cosine_rules = {
   { "min_lr", "a number", default = 0, min = 0 },
 }
 
+-- The rate falls along half a cosine, to min_lr after `steps` epochs.
 local function cosine(given)
   local o = check("cosine", given, cosine_rules)
   local base = o.optimizer.lr
@@ -92,6 +94,8 @@ local warmup_rules = {
   { "after", "a schedule" },
 }
 
+-- The rate rises from start * lr to lr within `steps` epochs (or steps), then
+-- goes on as the schedule `after` says.
 local function warmup(given)
   local o = check("warmup", given, warmup_rules)
   local base = o.after and o.after.base or o.optimizer.lr

@@ -32,6 +32,8 @@ function sequential.check_names(list)
   end
 end
 
+-- nn.sequential{ layer, layer, … [, name = "features"] }: each gets what the
+-- one before it gives. net[1] is the first part, #net their number.
 function sequential.new(parts)
   if type(parts) ~= "table" or is_module(parts) then
     core.raise("nn.sequential takes a list of layers: nn.sequential{ "
@@ -79,14 +81,6 @@ function sequential:wire(builder, values)
   return values
 end
 
-function sequential:__tostring()
-  local lines = { "nn.sequential{" }
-  for _, part in ipairs(self.list) do
-    local text = tostring(part.module):gsub("\n", "\n  ")
-    lines[#lines + 1] = ("  %s,  -- %s"):format(text, part.name)
-  end
-  lines[#lines + 1] = "}"
-  return table.concat(lines, "\n")
-end
+function sequential:__tostring() return require("lunet.net_text")(self) end
 
 return sequential

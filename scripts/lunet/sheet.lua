@@ -9,6 +9,7 @@ local rules = {
   { "images", "a tensor or a list of tensors", required = true,
     example = "images = x (a batch), or a list of images (C,H,W)" },
   { "captions", "a list", default = {} },
+  { "marks", "a list", default = {} },
   { "title", "a text", default = "" },
   { "columns", "a whole number", min = 1 },
   { "zoom", "a whole number", min = 1 },
@@ -41,15 +42,19 @@ local function list_of(images)
   return list
 end
 
--- sheet{ images = batch or list [, captions = {…}, title =, columns =,
--- zoom =] }: a picture (3,H,W).
-return function(given)
+-- sheet{ images = batch or list [, captions = {…}, title =, columns =, zoom =,
+-- marks =] }. marks[i] are the rows of characters that stand for the dots of
+-- image i where there are no colours; false: its brightness.
+return function(given, page)
   local o = options.check("picture.sheet", given, rules)
   local list = {}
   for i, image in ipairs(list_of(o.images)) do
-    list[i] = { rows = rows_of(image), caption = o.captions[i] or "" }
+    list[i] = { rows = rows_of(image), caption = o.captions[i] or "",
+                marks = o.marks[i] }
   end
   local first = list[1] and list[1].rows or {}
-  o.zoom = o.zoom or tiles.zoom(#first, #(first[1] or {}), 80)
-  return tiles.draw(list, o):tensor()
+  local wanted = #list == 1 and page.single or page.tile
+  o.zoom = o.zoom and not page.columns and o.zoom or
+           tiles.zoom(#first, #(first[1] or {}), wanted, page)
+  return (tiles.draw(list, o, page))
 end

@@ -7,26 +7,10 @@
 
 local core = require "lunet_core"
 local options = require "lunet.options"
+local shifted = require "lunet.shifted"
 
 local directions = { { -1, -1 }, { -1, 0 }, { -1, 1 }, { 0, -1 }, { 0, 1 },
                      { 1, -1 }, { 1, 0 }, { 1, 1 } }
-
--- Where the rows 1 .. size go when they are shifted: first place in the old
--- picture, first place in the new one, how many stay inside.
-local function overlap(size, by)
-  return math.max(1, 1 - by), math.max(1, 1 + by), size - math.abs(by)
-end
-
--- The pictures x (N,C,H,W), moved down and to the right; zeros come in.
-local function shifted(x, down, right)
-  local shape = x:shape()
-  local y = core.zeros(shape)
-  local from_row, to_row, rows = overlap(shape[3], down)
-  local from_column, to_column, columns = overlap(shape[4], right)
-  y:narrow(3, to_row, rows):narrow(4, to_column, columns):copy(
-    x:narrow(3, from_row, rows):narrow(4, from_column, columns))
-  return y
-end
 
 -- For how many pictures are the outputs a and b the same bits?
 local function count_same(a, b)

@@ -1,6 +1,8 @@
 -- tensor_text.lua - how print shows a tensor: its shape; its numbers in rows,
 -- aligned, with … where something is left out; and then also the least, the
--- mean and the largest of all its numbers.
+-- mean and the largest of all that are finite, and how many are not.
+
+local core = require "lunet_core"
 
 local most_entries = 6  -- of a row, and rows of a matrix
 local most_matrices = 4 -- of a tensor with more than two dims
@@ -118,6 +120,19 @@ local function add_lines(lines, list)
   end
 end
 
+-- "min -1   mean 0.2   max 3", of the finite numbers; how many are not.
+local function summary(t)
+  local h = core.histogram(t, -1, 1, 1)
+  local parts = {}
+  if h.min then
+    parts[1] = ("min %.4g   mean %.4g   max %.4g"):format(h.min, h.mean, h.max)
+  end
+  if h.not_finite > 0 then
+    parts[#parts + 1] = ("%d of %d not finite"):format(h.not_finite, t:numel())
+  end
+  return table.concat(parts, "   ")
+end
+
 return function(t)
   local title = ("tensor (%s)"):format(table.concat(t:shape(), ","))
   if t:numel() == 0 then return title .. ", empty" end
@@ -125,9 +140,6 @@ return function(t)
   each_number(list, function() shown = shown + 1 end)
   local lines = { title }
   add_lines(lines, list)
-  if shown < t:numel() then
-    lines[#lines + 1] = ("min %.4g   mean %.4g   max %.4g"):format(
-      t:min(), t:mean(), t:max())
-  end
+  if shown < t:numel() then lines[#lines + 1] = summary(t) end
   return table.concat(lines, "\n")
 end

@@ -11,6 +11,7 @@ local zoo = {}
 
 local folder = core.folder .. "/../zoo/"
 
+-- The names of the nets that are there.
 function zoo.names()
   local names = {}
   for _, file in ipairs(core.list_folder(folder) or {}) do
@@ -41,4 +42,5 @@ return setmetatable(zoo, {
     zoo[name] = make
     return make
   end,
+  __names = function() return { "names", table.unpack(zoo.names()) } end,
 })

@@ -5,6 +5,7 @@
 --   ```c swish.c      is written to the file swish.c (any language)
 --   ```lua run        runs with build/lunet
 --   ```sh run         runs with sh
+--   ```text dialogue  is pasted into the prompt, which must answer the same
 --   ```text output    is what the block before must have printed; numbers
 --                     with a point may differ by a hundredth of their size,
 --                     and a line "..." stands for any lines
@@ -104,15 +105,28 @@ local function run(folder, block)
   return output
 end
 
+-- Without the greeting.
+local function talk(folder, block)
+  shell.write(folder .. "/block", block.text)
+  local _, output = shell.run("cd %s && build/lunet -i <block", folder)
+  return (output:gsub("^[^\n]*\n", ""))
+end
+
+local function assert_printed(block, output)
+  lu.assertTrue(same_output(block.text, output),
+    ("line %d: the page has\n%sbut this was printed:\n%s"):format(
+      block.line, block.text, output))
+end
+
 local function follow(page)
   local folder, output = like_a_clone(), nil
   for _, block in ipairs(marked_blocks(page)) do
     if block.mark == "run" then
       output = run(folder, block)
     elseif block.mark == "output" then
-      lu.assertTrue(same_output(block.text, output),
-        ("line %d: the page has\n%sbut this was printed:\n%s"):format(
-          block.line, block.text, output))
+      assert_printed(block, output)
+    elseif block.mark == "dialogue" then
+      assert_printed(block, talk(folder, block))
     else
       shell.write(folder .. "/" .. block.mark, block.text)
     end

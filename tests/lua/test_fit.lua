@@ -1,7 +1,7 @@
--- The training loop: what it returns, when it stops, what it refuses.
+-- The training loop: what it returns, when it stops, what it refuses. What it
+-- shows is tested by test_progress.lua.
 local lu = require "luaunit"
 local lunet = require "lunet"
-local progress = require "lunet.progress"
 local nn, optim, data = lunet.nn, lunet.optim, lunet.data
 
 -- Two clouds of points that one line divides.
@@ -116,6 +116,24 @@ function TestFit:test_clip_bounds_a_step()
   lu.assertTrue(moved > 0 and moved <= 0.1 * 1e-3)
 end
 
+-- Scores that are of no classes have no accuracy; the loss is what counts.
+function TestFit:test_regression_has_no_accuracy()
+  local net = nn.sequential { nn.linear { in_features = 2, out_features = 1 } }
+  local mse = nn.mse_loss {}
+  local loss = { backward = function() return mse:backward() end }
+  function loss.forward(_, y, labels)
+    return mse:forward(y, labels:view { labels:numel(), 1 })
+  end
+  local train = clouds(40)
+  local o = options_for(net, { loss = loss, epochs = 4, validate = train })
+  o.optimizer.lr = 0.01
+  local run = lunet.fit(net, train, o)
+  lu.assertEquals(#run.loss, 4)
+  lu.assertTrue(run.loss[4] < run.loss[1])
+  lu.assertEquals(#run.validation_loss, 4)
+  lu.assertEquals({ #run.accuracy, #run.validation }, { 0, 0 })
+end
+
 function TestFit:test_augment_reaches_the_net()
   local net, seen = line(), 0
   lunet.fit(net, clouds(16), options_for(net, { augment = function(x)
@@ -123,66 +141,6 @@ function TestFit:test_augment_reaches_the_net()
     return x * 0
   end }))
   lu.assertEquals(seen, 16)
-end
-
-TestProgress = {}
-
--- What f writes, instead of writing it.
-local function written(f)
-  local output, file <close> = io.output(), io.tmpfile()
-  io.output(file)
-  local right, message = pcall(f)
-  io.output(output)
-  assert(right, message)
-  file:seek("set")
-  return file:read("a")
-end
-
-function TestProgress:test_one_line_an_epoch_where_no_terminal_is()
-  local now = { epoch = 2, batch = 3, seen = 60, loss = 0.5, accuracy = 0.75,
-                validation = 0.5, seconds = 2 }
-  local text = written(function()
-    local bar = progress.new { epochs = 3, items = 100 }
-    bar.terminal = false
-    bar:batch(now)
-    bar:epoch(now)
-    bar:finish()
-  end)
-  lu.assertEquals(text, "epoch 2/3  loss 0.5000  accuracy 75.00 %  "
-                  .. "validation 50.00 %  50/s\n")
-end
-
-function TestProgress:test_one_line_is_drawn_again_on_a_terminal()
-  local now = { epoch = 2, batch = 3, seen = 60, loss = 0.5, accuracy = 0.75,
-                seconds = 2 }
-  local text = written(function()
-    local bar = progress.new { epochs = 3, items = 100 }
-    bar.terminal = true
-    bar:batch(now)
-    bar:batch(now) -- too soon to be drawn
-    bar:epoch(now)
-    bar:finish()
-  end)
-  local _, redrawn = text:gsub("\r", "")
-  lu.assertEquals(redrawn, 2)
-  lu.assertStrContains(text, "2/3 batch 3 loss 0.500 acc 75.0% ")
-  lu.assertStrContains(text, " left")
-  lu.assertEquals(text:sub(-1), "\n")
-  for drawn in text:gsub("\27%[%d*m", ""):gmatch("[^\r\n]+") do
-    lu.assertTrue(#drawn < 80, drawn)
-  end
-end
-
-function TestProgress:test_an_error_leaves_no_half_drawn_line()
-  local text = written(function()
-    pcall(function()
-      local bar <close> = progress.new { epochs = 1, items = 100 }
-      bar.terminal = true
-      bar:batch { epoch = 1, batch = 1, seen = 60, loss = 1, accuracy = 1 }
-      error "in the middle"
-    end)
-  end)
-  lu.assertEquals(text:sub(-1), "\n")
 end
 
 TestAccuracy = {}

@@ -183,36 +183,101 @@ function TestFilters:test_refusals()
                             { weight = lunet.zeros { 10, 64 } })
 end
 
-TestShow = {}
+TestLogarithms = {}
 
-function TestShow:test_images_batches_and_weights()
-  local path = os.tmpname() .. ".png"
-  for _, x in ipairs { lunet.rand { 5, 6 }, lunet.rand { 1, 5, 6 },
-                       lunet.rand { 3, 5, 6 }, lunet.rand { 4, 3, 5, 6 },
-                       lunet.randn { 4, 2, 3, 3 },
-                       lunet.full({ 4, 1, 5, 6 }, 255) } do
-    lunet.show(x, path)
-    lu.assertEquals(#lunet.load(path):shape(), 3)
-  end
-  os.remove(path)
+-- Equal factors are equally far apart: 1, 10, 100 lie on a straight line.
+function TestLogarithms:test_powers_of_ten()
+  local t = picture.curves { y_scale = "log", lines = {
+    { name = "", y = { 1, 10, 100 } } } }
+  local _, height, width = table.unpack(t:shape())
+  local first = 24 + canvas.text_size("100", 2)
+  local middle = (84 + height - 72) // 2
+  local colour = { 0x1f, 0x5f, 0xbf }
+  lu.assertEquals(dot(t, (first + width - 28) // 2, middle), colour)
+  lu.assertEquals(dot(t, first + 1, height - 73), colour)
+  lu.assertEquals(dot(t, width - 29, 85), colour)
 end
 
-function TestShow:test_the_largest_is_white()
-  local path = os.tmpname() .. ".png"
-  lunet.show(lunet.tensor { { 0, 5 }, { 10, 0 } }, path)
-  local t = lunet.load(path)
-  lu.assertEquals(dot(t, 22, 22), { 0, 0, 0 })
-  lu.assertEquals(dot(t, 90, 22), { 128, 128, 128 })
-  lu.assertEquals(dot(t, 22, 90), white)
-  os.remove(path)
+-- What has no logarithm is left out.
+function TestLogarithms:test_zero_and_below()
+  local t = picture.curves { y_scale = "log", lines = {
+    { name = "", y = { 0, -1, 0 } } } }
+  -- the sample of the legend is all there is of the line's colour
+  lu.assertTrue(count(t, 0x1f5fbf) < 120)
+  picture.curves { y_scale = "log", lines = { { name = "", y = { 5, 5 } } } }
 end
 
-function TestShow:test_refusals()
-  lu.assertErrorMsgContains("show needs a file", lunet.show,
-                            lunet.rand { 3, 3 })
-  lu.assertErrorMsgContains("of shape (3) is no image", lunet.show,
-                            lunet.rand { 3 }, "x.png")
-  lu.assertErrorMsgContains("it must be a tensor", lunet.show, 3, "x.png")
+function TestLogarithms:test_refusals()
+  lu.assertErrorMsgContains("y_scale is 'lg'", picture.curves,
+                            { lines = {}, y_scale = "lg" })
+  lu.assertErrorMsgContains("must be > 0", picture.curves,
+                            { lines = {}, y_scale = "log", y_min = 0 })
+end
+
+TestHistogram = {}
+
+-- Two bins, one with twice as many: its bar is twice as high.
+function TestHistogram:test_heights()
+  local t = picture.histogram { values = { 0, 1, 1 }, bins = 2 }
+  local blue = { 0x1f, 0x5f, 0xbf }
+  local bottom, middle, top = 500 - 74, (84 + 428) // 2, 84
+  lu.assertEquals(dot(t, 200, bottom), blue)
+  lu.assertEquals(dot(t, 200, middle + 2), blue)
+  lu.assertEquals(dot(t, 200, middle - 4), white)
+  lu.assertEquals(dot(t, 700, top + 2), blue)
+  lu.assertEquals(dot(t, 700, top - 2), white)
+end
+
+function TestHistogram:test_odd_values()
+  picture.histogram { values = { 3, 3, 3 } }
+  picture.histogram { values = { 1, 0 / 0, math.huge } }
+  picture.histogram { values = { 0 / 0 } }
+  picture.histogram { values = lunet.randn { 3, 4 } }
+  lu.assertErrorMsgContains("there are no values", picture.histogram,
+                            { values = {} })
+end
+
+TestConfusion = {}
+
+function TestConfusion:test_right_is_green_and_wrong_is_orange()
+  local right = picture.confusion { counts = lunet.tensor {
+    { 4, 0 }, { 0, 0 } } }
+  lu.assertTrue(count(right, 0x2b8a3e) > 500)
+  lu.assertEquals(count(right, 0xd9480f), 0)
+  local wrong = picture.confusion { counts = lunet.tensor {
+    { 0, 0 }, { 4, 0 } } }
+  lu.assertTrue(count(wrong, 0xd9480f) > 500)
+  lu.assertEquals(count(wrong, 0x2b8a3e), 0)
+end
+
+function TestConfusion:test_refusals()
+  lu.assertErrorMsgContains("the counts have shape (2,3)", picture.confusion,
+                            { counts = lunet.ones { 2, 3 } })
+  lu.assertErrorMsgContains("1 names for 2 classes", picture.confusion,
+                            { counts = lunet.ones { 2, 2 }, classes = { "a" } })
+end
+
+TestScatter = {}
+
+function TestScatter:test_classes_have_colours()
+  local t = picture.scatter {
+    points = lunet.tensor { { 0, 0 }, { 1, 1 }, { 2, 0 }, { 3, 3 } },
+    labels = lunet.tensor { 0, 1, 1, 1 }, classes = { "a", "a" } }
+  local discs = { count(t, 0x1f5fbf), count(t, 0xd9480f) }
+  lu.assertTrue(discs[1] > 50 and discs[2] > discs[1] + 50)
+end
+
+function TestScatter:test_odd_points()
+  picture.scatter { points = lunet.zeros { 3, 2 } }
+  picture.scatter { points = lunet.zeros { 0, 2 } }
+  picture.scatter { points = lunet.tensor { { 0 / 0, 1 }, { 1, 2 } } }
+end
+
+function TestScatter:test_refusals()
+  lu.assertErrorMsgContains("shape (2,3), they must be (N,2)", picture.scatter,
+                            { points = lunet.ones { 2, 3 } })
+  lu.assertErrorMsgContains("3 labels for 2 points", picture.scatter,
+    { points = lunet.ones { 2, 2 }, labels = lunet.ones { 3 } })
 end
 
 os.exit(lu.LuaUnit.run())

@@ -187,8 +187,8 @@ function TestPrompt:test_errors_do_not_end_it()
   lu.assertStrMatches(lines[1], "stdin:1: lunet%.zeros: .*")
   lu.assertStrMatches(lines[2], "stdin:1: index 2 is out of range: .*")
   lu.assertEquals(lines[3], "stdin:1: unexpected symbol near '='")
-  lu.assertEquals(lines[4], "nil")
-  lu.assertStrMatches(lines[5], "table: .*")
+  lu.assertEquals(lines[4], "the error is a nil, not a sentence")
+  lu.assertEquals(lines[5], "the error is a table, not a sentence")
   lu.assertEquals(lines[6], "unprintable")
 end
 
@@ -196,8 +196,8 @@ end
 function TestPrompt:test_on_a_terminal()
   if not shell.has "script" then lu.skip("no program `script` here") end
   shell.write(path "input", "21 * 2\n\4")
-  local _, out = shell.run("script -qec '%s' /dev/null <'%s'", program,
-                           path "input")
+  local _, out = shell.run("XDG_STATE_HOME='%s' script -qec '%s' /dev/null "
+                           .. "<'%s'", folder, program, path "input")
   lu.assertStrContains(out, "lunet> ")
   lu.assertStrContains(out, "42")
 end

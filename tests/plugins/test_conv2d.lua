@@ -311,6 +311,14 @@ local function random_depthwise()
       bias = pick(2) == 1 }
 end
 
+-- Maps of 2x2 pixels, with more and fewer images, channels and filters than a
+-- vector has lanes.
+local function random_two_by_two()
+  return { pick(130), pick(70), 2, 2 },
+    { out_channels = pick(70), kernel_size = 3, padding = 1,
+      bias = pick(2) == 1 }
+end
+
 -- What a vector of images suits; with more images than lanes, and fewer.
 local function random_batch()
   local groups = pick(2)
@@ -345,6 +353,10 @@ end
 
 function TestConv2d:test_depthwise_on_random_shapes()
   assert_agrees("depthwise", random_depthwise, 20)
+end
+
+function TestConv2d:test_two_by_two_on_random_shapes()
+  assert_agrees("2x2", random_two_by_two, 15)
 end
 
 -- ---- the fast methods ------------------------------------------------------

@@ -146,6 +146,7 @@ function TestMaxPool2d:test_gradients()
   local cases = {
     { kernel_size = 2, method = "2x2" },
     { kernel_size = 2, method = "textbook" },
+    { kernel_size = 1, stride = 2, method = "1x1" },
     { kernel_size = 3, stride = 2, padding = 1, method = "3x3" },
     { kernel_size = 3, stride = 2, padding = 1, method = "textbook" },
     { kernel_size = { 2, 3 }, stride = { 1, 2 }, dilation = { 2, 1 } },
@@ -161,7 +162,9 @@ function TestMaxPool2d:test_gradients()
 end
 
 -- All options with which a fast method works.
-local fast = { { method = "2x2", kernel_size = 2 } }
+local fast = { { method = "2x2", kernel_size = 2 },
+  { method = "1x1", kernel_size = 1, stride = 2 },
+  { method = "1x1", kernel_size = 1, stride = { 1, 3 } } }
 for _, padding in ipairs { 0, 1, { 0, 1 }, { 1, 0 } } do
   for _, ceil_mode in ipairs { false, true } do
     fast[#fast + 1] = { method = "3x3", kernel_size = 3, stride = 2,

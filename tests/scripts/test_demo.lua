@@ -26,7 +26,8 @@ function TestDemo:test_reads_digits_and_draws()
   local lines, files = run "demo.lua"
   lu.assertTrue(accuracy_of(lines[#lines]) >= 97.5, lines[#lines])
   lu.assertEquals(files, { "./out/first_layer_filters.png",
-                           "./out/learning_curve.png", "./out/mistakes.png" })
+                           "./out/learning_curve.png", "./out/mistakes.png",
+                           "./out/run.html" })
   local text = table.concat(lines, "\n")
   for _, file in ipairs(files) do
     lu.assertStrContains(text, "wrote " .. file:sub(3))

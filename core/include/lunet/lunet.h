@@ -39,6 +39,7 @@ ln_status ln_set_num_threads(int n);
 int ln_num_threads(void);
 /* Starts all random numbers again from `seed`. Default seed: 0. */
 void ln_manual_seed(uint64_t seed);
+uint64_t ln_seed(void);
 /* A running computation ends soon with LN_CANCELLED; safe in a signal
  * handler. The next computation clears the wish when it starts. */
 void ln_cancel(void);

@@ -1,7 +1,7 @@
 /* lunet/kernels/lane_product.h - matrix products of matrices that lie as
  * lanes do (see lanes.h): LN_VECTOR columns of a matrix side by side.
  *
- *   ln_row_product      c[r,j]  = sum over k of a[r,k] * b[k,j]
+ *   ln_row_product      c[r,j]  = sum over k of a[r,k] * b[k,j], or c += that
  *   ln_column_product   c[r,j]  = sum over t of a[t,r] * b[t,j]
  *
  * `a` lies in blocks of LN_VECTOR columns: row r of a block is a vector. `b`
@@ -13,6 +13,7 @@
 
 #include <lunet/kernels/vector.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum {
@@ -26,10 +27,16 @@ enum {
  * floats apart. */
 LN_INLINE void ln_row_product_(const int rows, const int vectors,
                                int64_t depth, const float *a, ptrdiff_t block,
-                               const float *b, float *c) {
+                               const float *b, bool adds, float *c) {
   ln_vector sum[LN_MOST_ROWS][2];
 #pragma GCC unroll 14
   for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = (ln_vector){ 0 };
+  if (adds)
+#pragma GCC unroll 14
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 2
+      for (int v = 0; v < vectors; v++)
+        sum[r][v] = ln_load(c + (r * vectors + v) * LN_VECTOR);
   for (; depth > 0; depth -= LN_VECTOR, a += block) {
     const int64_t steps = depth < LN_VECTOR ? depth : LN_VECTOR;
 #pragma GCC unroll 2
@@ -52,13 +59,13 @@ LN_INLINE void ln_row_product_(const int rows, const int vectors,
 
 /* One function for each number of rows and vectors. */
 typedef void ln_some_rows_(int64_t depth, const float *a, ptrdiff_t block,
-                           const float *b, float *c);
+                           const float *b, bool adds, float *c);
 #define LN_SOME_ROWS_(rows, vectors)                                        \
   __attribute__((noinline, unused)) static void                             \
       ln_rows_##rows##_by_##vectors##_(int64_t depth, const float *a,       \
                                        ptrdiff_t block, const float *b,     \
-                                       float *c) {                          \
-    ln_row_product_(rows, vectors, depth, a, block, b, c);                  \
+                                       bool adds, float *c) {               \
+    ln_row_product_(rows, vectors, depth, a, block, b, adds, c);            \
   }
 #define LN_ROWS_(rows) LN_SOME_ROWS_(rows, 1) LN_SOME_ROWS_(rows, 2)
 #define LN_NAMES_(vectors)                                          \
@@ -87,11 +94,11 @@ static ln_some_rows_ *const ln_rows_by_[2][LN_MOST_ROWS + 1] = {
 /* Any number of rows, in pieces of about equal height: 16 are 8 + 8. */
 static inline void ln_row_product(int64_t rows, int vectors, int64_t depth,
                                   const float *a, ptrdiff_t block,
-                                  const float *b, float *c) {
+                                  const float *b, bool adds, float *c) {
   for (int64_t pieces = (rows + LN_MOST_ROWS - 1) / LN_MOST_ROWS; pieces > 0;
        pieces--) {
     const int64_t here = (rows + pieces - 1) / pieces;
-    ln_rows_by_[vectors - 1][here](depth, a, block, b, c);
+    ln_rows_by_[vectors - 1][here](depth, a, block, b, adds, c);
     a += here * LN_VECTOR;
     c += here * vectors * LN_VECTOR;
     rows -= here;

@@ -17,19 +17,14 @@
  *           dx = w[c] / sqrt(var[c] + eps) * dy
  * Source    Ioffe, Szegedy, "Batch Normalization", ICML 2015
  *
- * The textbook loops come first. The method "parts" below them does the same
- * slice by slice.
+ * The textbook loops come first. The method "parts" below them, and in parts.c,
+ * does the same slice by slice.
  */
+#include "batch_norm2d.h"
+
 #include <math.h>
 
 #include <lunet/kernels/moments.h>
-#include <lunet/plugin.h>
-
-typedef struct batch_norm2d {
-  int64_t num_features;
-  double eps, momentum;
-  bool affine;
-} batch_norm2d;
 
 static const ln_option options[] = {
   LN_INT(batch_norm2d, num_features, LN_FROM_INPUT, 1, LN_ANY,
@@ -54,12 +49,6 @@ static ln_status params(const void *self, ln_params *p) {
   return LN_OK;
 }
 
-/* What forward found out about a channel, kept for backward. */
-typedef struct statistics {
-  double mean, scale; /* scale: 1 / sqrt(var + eps) */
-  bool of_batch;      /* they move with x; else they are the running ones */
-} statistics;
-
 static ln_status infer(const void *self, ln_infer *io) {
   const batch_norm2d *o = self;
   io->saved = o->num_features * (int64_t)sizeof(statistics);
@@ -69,17 +58,6 @@ static ln_status infer(const void *self, ln_infer *io) {
 }
 
 /* ---- what both methods share --------------------------------------------- */
-
-/* The letters of the head. */
-typedef struct sizes {
-  int64_t N, C, pixels; /* H*W */
-  int64_t M;
-} sizes;
-
-static sizes sizes_of(const ln_call *call) {
-  const int64_t *x = call->x[0]->shape.dim;
-  return (sizes){ x[0], x[1], x[2] * x[3], x[0] * x[2] * x[3] };
-}
 
 static double weight(const ln_call *call, int64_t c) {
   return ln_w(call, 0) ? ln_w(call, 0)[c] : 1;
@@ -216,39 +194,14 @@ static ln_status backward(const void *self, const ln_call *call) {
 /* The same, slice by slice of the batch. A slice hands in the moments of its
  * channels; merged, they are those of the batch, and the slices come by once
  * more to be normalised. So the layers in front and behind find its numbers in
- * the cache, and a ReLU behind it is done in passing. Sums run in vectors of
- * floats, see lunet/kernels/moments.h. */
-
-/* What all slices know of a channel. */
-typedef struct channel {
-  statistics of;
-  float mean, scale, shift;       /* y = (x - mean) * scale + shift */
-  float along_dy, along_x, along; /* dx = along_dy dy + along_x (x - mean) +
-                                     along */
-} channel;
+ * the cache, and a ReLU behind it is done in passing. parts.c has the passes
+ * over the pixels; here is what comes between them. */
 
 static ln_status plan_parts(const void *self, ln_infer *io) {
   const int64_t C = ((const batch_norm2d *)self)->num_features;
   io->saved = 0;
   io->partial = C * (int64_t)sizeof(ln_moments);
   io->shared = C * (int64_t)sizeof(channel);
-  return LN_OK;
-}
-
-static const float *plane_of(const float *x, const sizes *s, int64_t n,
-                             int64_t c) {
-  return x + (n * s->C + c) * s->pixels;
-}
-
-static ln_status forward_partial(const void *self, const ln_call *call) {
-  (void)self;
-  const sizes s = sizes_of(call);
-  ln_moments *moments = (void *)call->partial;
-  for (int64_t c = 0; c < s.C; c++) {
-    moments[c] = (ln_moments){ 0, 0, 0 };
-    for (int64_t n = 0; n < s.N; n++)
-      ln_moments_add(&moments[c], plane_of(ln_x(call, 0), &s, n, c), s.pixels);
-  }
   return LN_OK;
 }
 
@@ -281,46 +234,6 @@ static ln_status forward_reduce(const void *self, const ln_call *call) {
   return LN_OK;
 }
 
-static void normalise_plane(const channel *k, const float *x, int64_t n,
-                            bool relu, float *y) {
-  const float mean = k->mean, scale = k->scale, shift = k->shift;
-  if (relu)
-    for (int64_t i = 0; i < n; i++) {
-      const float v = (x[i] - mean) * scale + shift;
-      y[i] = v <= 0 ? 0 : v;
-    }
-  else
-    for (int64_t i = 0; i < n; i++) y[i] = (x[i] - mean) * scale + shift;
-}
-
-static ln_status forward_slice(const void *self, const ln_call *call) {
-  (void)self;
-  const sizes s = sizes_of(call);
-  const channel *channels = call->shared;
-  const float *x = ln_x(call, 0);
-  float *y = ln_y(call, 0);
-  for (int64_t n = 0; n < s.N; n++)
-    for (int64_t c = 0; c < s.C; c++, x += s.pixels, y += s.pixels)
-      normalise_plane(&channels[c], x, s.pixels, call->activation == LN_IS_RELU,
-                      y);
-  return LN_OK;
-}
-
-static ln_status backward_partial(const void *self, const ln_call *call) {
-  (void)self;
-  const sizes s = sizes_of(call);
-  const channel *channels = call->shared;
-  ln_sums *sums = (void *)call->partial;
-  for (int64_t c = 0; c < s.C; c++) {
-    sums[c] = (ln_sums){ 0, 0 };
-    for (int64_t n = 0; n < s.N; n++)
-      ln_sums_add(&sums[c], plane_of(ln_dy(call, 0), &s, n, c),
-                  plane_of(ln_x(call, 0), &s, n, c), channels[c].of.mean,
-                  s.pixels);
-  }
-  return LN_OK;
-}
-
 static ln_status backward_reduce(const void *self, const ln_call *call) {
   (void)self;
   const sizes s = sizes_of(call);
@@ -341,35 +254,17 @@ static ln_status backward_reduce(const void *self, const ln_call *call) {
   return LN_OK;
 }
 
-static ln_status backward_slice(const void *self, const ln_call *call) {
-  (void)self;
-  const sizes s = sizes_of(call);
-  const channel *k = call->shared;
-  const float *x = ln_x(call, 0), *dy = ln_dy(call, 0);
-  float *dx = ln_dx(call, 0);
-  for (int64_t n = 0; n < s.N; n++)
-    for (int64_t c = 0; c < s.C; c++) {
-      const float mean = k[c].mean, along_dy = k[c].along_dy;
-      const float along_x = k[c].along_x, along = k[c].along;
-      for (int64_t i = 0; i < s.pixels; i++)
-        dx[i] = along_dy * dy[i] + (along_x * (x[i] - mean) + along);
-      x += s.pixels, dy += s.pixels, dx += s.pixels;
-    }
-  return LN_OK;
-}
-
-static const ln_kernel kernels[] = {
-  { .method = "parts",
-    .plan = plan_parts,
-    .forward = forward_slice,
-    .backward = backward_slice,
-    .per_sample = 1,
-    .activations = LN_ACCEPTS(LN_IS_RELU),
-    .forward_partial = forward_partial,
-    .forward_reduce = forward_reduce,
-    .backward_partial = backward_partial,
-    .backward_reduce = backward_reduce },
-};
+#define PARTS(bits, suffix)                                                    \
+  {                                                                            \
+    .method = "parts", .isa = bits, .plan = plan_parts,                        \
+    .forward = parts_forward_##suffix, .backward = parts_backward_##suffix,    \
+    .per_sample = 1, .activations = LN_ACCEPTS(LN_IS_RELU),                    \
+    .forward_partial = parts_forward_partial_##suffix,                         \
+    .forward_reduce = forward_reduce,                                          \
+    .backward_partial = parts_backward_partial_##suffix,                       \
+    .backward_reduce = backward_reduce                                         \
+  }
+static const ln_kernel kernels[] = { LN_FOR_EACH_ISA(PARTS) };
 
 static const ln_layer layer = {
   LN_LAYER,

@@ -1,0 +1,91 @@
+/* parts.c - the passes of batch_norm2d's method "parts" over the pixels, for
+ * one instruction set. Sums run in vectors of floats, see
+ * lunet/kernels/moments.h. */
+#include "batch_norm2d.h"
+
+#include <lunet/kernels/each_isa.h>
+#include <lunet/kernels/moments.h>
+
+static const float *plane_of(const float *x, const sizes *s, int64_t n,
+                             int64_t c) {
+  return x + (n * s->C + c) * s->pixels;
+}
+
+ln_status LN_FOR_ISA(parts_forward_partial)(const void *self,
+                                            const ln_call *call) {
+  (void)self;
+  const sizes s = sizes_of(call);
+  ln_moments *moments = (void *)call->partial;
+  for (int64_t c = 0; c < s.C; c++) {
+    moments[c] = (ln_moments){ 0, 0, 0 };
+    for (int64_t n = 0; n < s.N; n++)
+      ln_moments_add(&moments[c], plane_of(ln_x(call, 0), &s, n, c), s.pixels);
+  }
+  return LN_OK;
+}
+
+static void normalise_plane(const channel *k, const float *x, int64_t n,
+                            bool relu, float *y) {
+  const float mean = k->mean, scale = k->scale, shift = k->shift;
+  int64_t i = 0;
+  for (; i + LN_VECTOR <= n; i += LN_VECTOR) {
+    const ln_vector v = (ln_load(x + i) - mean) * scale + shift;
+    ln_store(y + i, relu ? ln_rectify(v) : v);
+  }
+  for (; i < n; i++) {
+    const float v = (x[i] - mean) * scale + shift;
+    y[i] = relu && v <= 0 ? 0 : v;
+  }
+}
+
+ln_status LN_FOR_ISA(parts_forward)(const void *self, const ln_call *call) {
+  (void)self;
+  const sizes s = sizes_of(call);
+  const channel *channels = call->shared;
+  const float *x = ln_x(call, 0);
+  float *y = ln_y(call, 0);
+  for (int64_t n = 0; n < s.N; n++)
+    for (int64_t c = 0; c < s.C; c++, x += s.pixels, y += s.pixels)
+      normalise_plane(&channels[c], x, s.pixels, call->activation == LN_IS_RELU,
+                      y);
+  return LN_OK;
+}
+
+ln_status LN_FOR_ISA(parts_backward_partial)(const void *self,
+                                             const ln_call *call) {
+  (void)self;
+  const sizes s = sizes_of(call);
+  const channel *channels = call->shared;
+  ln_sums *sums = (void *)call->partial;
+  for (int64_t c = 0; c < s.C; c++) {
+    sums[c] = (ln_sums){ 0, 0 };
+    for (int64_t n = 0; n < s.N; n++)
+      ln_sums_add(&sums[c], plane_of(ln_dy(call, 0), &s, n, c),
+                  plane_of(ln_x(call, 0), &s, n, c), channels[c].of.mean,
+                  s.pixels);
+  }
+  return LN_OK;
+}
+
+static void gradient_plane(const channel *k, const float *x, const float *dy,
+                           int64_t n, float *dx) {
+  const float mean = k->mean, along_dy = k->along_dy;
+  const float along_x = k->along_x, along = k->along;
+  LN_INDEPENDENT
+  for (int64_t i = 0; i < n; i++)
+    dx[i] = along_dy * dy[i] + (along_x * (x[i] - mean) + along);
+}
+
+ln_status LN_FOR_ISA(parts_backward)(const void *self, const ln_call *call) {
+  (void)self;
+  const sizes s = sizes_of(call);
+  const channel *channels = call->shared;
+  const float *x = ln_x(call, 0), *dy = ln_dy(call, 0);
+  float *dx = ln_dx(call, 0);
+  for (int64_t n = 0; n < s.N; n++)
+    for (int64_t c = 0; c < s.C; c++) {
+      gradient_plane(&channels[c], x, dy, s.pixels, dx);
+      x += s.pixels, dy += s.pixels, dx += s.pixels;
+    }
+  return LN_OK;
+}
