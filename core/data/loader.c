@@ -26,7 +26,8 @@ struct ln_loader {
   pthread_mutex_t lock;
   pthread_cond_t changed;
   loader_state state; /* under the lock */
-  char *failure;      /* why the batch could not be filled; NULL: it was */
+  bool failed;        /* the batch could not be filled, ... */
+  char *failure;      /* ... why; NULL: no memory to say so */
 };
 
 static int64_t batch_length(const ln_loader *l) {
@@ -55,9 +56,9 @@ static loader_state wait_for(ln_loader *l, unsigned wanted) {
 static void *prepare(void *arg) {
   ln_loader *l = arg;
   while (wait_for(l, FILLING | STOPPING) == FILLING) {
-    if (ln_dataset_fill(l->dataset, l->order + l->at, batch_length(l),
-                        l->x->data, l->labels->data) != LN_OK)
-      l->failure = ln_copy_text(ln_error());
+    l->failed = ln_dataset_fill(l->dataset, l->order + l->at, batch_length(l),
+                                l->x->data, l->labels->data) != LN_OK;
+    if (l->failed) l->failure = ln_copy_text(ln_error());
     set_state(l, READY);
   }
   return NULL;
@@ -150,7 +151,9 @@ ln_status ln_loader_new(ln_dataset *d, const int64_t *order, int64_t n,
 
 /* The thread's error becomes the caller's. The next call tries again. */
 static ln_status pass_on_failure(ln_loader *l) {
-  ln_set_error("%s", l->failure);
+  ln_set_error("%s", l->failure ? l->failure
+                                : "a batch could not be read, and there was no "
+                                  "memory to note why");
   ln_free(l->failure);
   l->failure = NULL;
   set_state(l, FILLING);
@@ -160,7 +163,7 @@ static ln_status pass_on_failure(ln_loader *l) {
 /* The batch in the making, once it is ready, becomes the caller's. */
 static ln_status take_batch(ln_loader *l, ln_tensor **x, ln_tensor **labels) {
   wait_for(l, READY);
-  if (l->failure) return pass_on_failure(l);
+  if (l->failed) return pass_on_failure(l);
   set_state(l, IDLE);
   l->at += batch_length(l);
   ln_tensor_touch(l->x);
