@@ -11,11 +11,14 @@
  * Backward  dx: each dy flows back to all pixels of its window, 1 / A each
  * Source    Lecture 14, "Pooling Layer"; the area as in PyTorch
  *
- * The textbook loops come first. The method "2x2" below them does the most
- * common window in one sweep along whole rows.
+ * The textbook loops come first. Below them the method "2x2" does the most
+ * common window in one sweep along pairs of rows, and "rows" does any window in
+ * two sweeps.
  */
 #include <string.h>
 
+#include <lunet/kernels/each_isa.h>
+#include <lunet/kernels/per_isa.h>
 #include <lunet/plugin.h>
 
 typedef struct avg_pool2d {
@@ -200,12 +203,134 @@ static ln_status pairs_backward(const void *self, const ln_call *call) {
   return LN_OK;
 }
 
+/* ---- method "rows" ------------------------------------------------------- */
+
+/* Any window, in two sweeps along whole rows: the rows of pixels that a row of
+ * windows sees are added up into one row of sums, and of that each output takes
+ * KW neighbours. A pixel is thus fetched once for a row of windows, and not for
+ * each of them.
+ *
+ *     sums[P + ix] = sum over the rows iy of x[iy][ix]
+ *     y[ox] = (sums[ox*S] + ... + sums[ox*S + KW - 1]) / A
+ *
+ * The margin of sums, in front and behind, is 0: the padding, and what hangs
+ * out over it. Backward goes the same way back. */
+
+typedef struct rows {
+  sizes s;
+  int64_t KW, S, P; /* along a row */
+  float *sums;
+  int64_t length; /* of sums */
+  float *counted; /* (OW) columns that a window counts */
+} rows;
+
+static rows rows_from(const avg_pool2d *o, const sizes *s) {
+  rows r = {
+    .s = *s, .KW = o->kernel_size[1], .S = o->stride[1], .P = o->padding[1]
+  };
+  const int64_t windows = (s->OW - 1) * r.S + r.KW, pixels = r.P + s->W;
+  r.length = windows > pixels ? windows : pixels;
+  return r;
+}
+
+static rows rows_of(const avg_pool2d *o, const ln_call *call) {
+  const sizes s = sizes_of(call);
+  rows r = rows_from(o, &s);
+  r.sums = call->workspace;
+  r.counted = r.sums + r.length;
+  memset(r.sums, 0, (size_t)r.length * sizeof *r.sums);
+  for (int64_t ox = 0; ox < s.OW; ox++)
+    r.counted[ox] = (float)span_of(o, 1, ox, s.W).counted;
+  return r;
+}
+
+static ln_status rows_plan(const void *self, ln_infer *io) {
+  const sizes s = { .W = io->x[0].dim[3], .OW = io->y[0].dim[3] };
+  const rows r = rows_from(self, &s);
+  io->workspace = (r.length + s.OW) * (int64_t)sizeof(float);
+  return LN_OK;
+}
+
+LN_INLINE void add_row(const float *restrict from, int64_t n,
+                       float *restrict to) {
+  for (int64_t i = 0; i < n; i++) to[i] += from[i];
+}
+
+/* Called with S = 1 and 2 as constants: then the compiler makes vectors. */
+LN_INLINE void add_neighbours(const float *restrict sums, int64_t KW, int64_t S,
+                              int64_t OW, float *restrict y) {
+  for (int64_t ox = 0; ox < OW; ox++) y[ox] = sums[ox * S];
+  for (int64_t kx = 1; kx < KW; kx++)
+    for (int64_t ox = 0; ox < OW; ox++) y[ox] += sums[ox * S + kx];
+}
+
+LN_INLINE ln_status rows_forward(const void *self, const ln_call *call) {
+  const rows r = rows_of(self, call);
+  const float(*x)[r.s.H][r.s.W] = (void *)ln_x(call, 0);
+  float *y = ln_y(call, 0);
+
+  for (int64_t p = 0; p < r.s.planes; p++)
+    for (int64_t oy = 0; oy < r.s.OH; oy++, y += r.s.OW) {
+      const span seen = span_of(self, 0, oy, r.s.H);
+      memset(r.sums + r.P, 0, (size_t)r.s.W * sizeof *r.sums);
+      for (int64_t iy = seen.begin; iy < seen.end; iy++)
+        add_row(x[p][iy], r.s.W, r.sums + r.P);
+      if (r.S == 1)
+        add_neighbours(r.sums, r.KW, 1, r.s.OW, y);
+      else if (r.S == 2)
+        add_neighbours(r.sums, r.KW, 2, r.s.OW, y);
+      else
+        add_neighbours(r.sums, r.KW, r.S, r.s.OW, y);
+      for (int64_t ox = 0; ox < r.s.OW; ox++)
+        y[ox] /= (float)seen.counted * r.counted[ox];
+    }
+  return LN_OK;
+}
+
+/* sums[ox*S + kx] += dy[ox] / A */
+LN_INLINE void share_out(const rows *r, const float *restrict dy, float counted,
+                         float *restrict sums) {
+  memset(sums, 0, (size_t)r->length * sizeof *sums);
+  for (int64_t ox = 0; ox < r->s.OW; ox++) {
+    const float share = dy[ox] / (counted * r->counted[ox]);
+    for (int64_t kx = 0; kx < r->KW; kx++) sums[ox * r->S + kx] += share;
+  }
+}
+
+LN_INLINE ln_status rows_backward(const void *self, const ln_call *call) {
+  const rows r = rows_of(self, call);
+  const float *dy = ln_dy(call, 0);
+  float(*dx)[r.s.H][r.s.W] = (void *)ln_dx(call, 0);
+
+  for (int64_t p = 0; p < r.s.planes; p++) {
+    memset(dx[p], 0, sizeof dx[p]);
+    for (int64_t oy = 0; oy < r.s.OH; oy++, dy += r.s.OW) {
+      const span seen = span_of(self, 0, oy, r.s.H);
+      share_out(&r, dy, (float)seen.counted, r.sums);
+      for (int64_t iy = seen.begin; iy < seen.end; iy++)
+        add_row(r.sums + r.P, r.s.W, dx[p][iy]);
+    }
+  }
+  return LN_OK;
+}
+
+LN_EACH_ISA(rows_forward)
+LN_EACH_ISA(rows_backward)
+
+#define ROWS(bits, suffix)                                                     \
+  {                                                                            \
+    .method = "rows", .isa = bits, .plan = rows_plan,                          \
+    .forward = rows_forward_##suffix, .backward = rows_backward_##suffix,      \
+    .per_sample = 1                                                            \
+  }
+
 static const ln_kernel kernels[] = {
   { .method = "2x2",
     .plan = pairs_plan,
     .forward = pairs_forward,
     .backward = pairs_backward,
     .per_sample = 1 },
+  LN_FOR_EACH_ISA(ROWS),
 };
 
 static const ln_layer layer = {
