@@ -214,101 +214,174 @@ static ln_status pairs_backward(const void *self, const ln_call *call) {
  *     y[ox] = (sums[ox*S] + ... + sums[ox*S + KW - 1]) / A
  *
  * The margin of sums, in front and behind, is 0: the padding, and what hangs
- * out over it. Backward goes the same way back. */
+ * out over it. Backward goes the same way back, plane by plane:
+ *
+ *     shares[oy][ox] = dy[oy][ox] / A
+ *     sums[oy][ox*S + kx] = sum over the ox,kx that meet there of shares[oy][ox]
+ *     dx[iy][ix] = sum over the oy whose windows see iy of sums[oy][P + ix]
+ *
+ * The functions of a row come with the sizes of the window as constants where
+ * those are common: then the inner loops are unrolled, the outer ones vectors. */
 
 typedef struct rows {
   sizes s;
   int64_t KW, S, P; /* along a row */
-  float *sums;
-  int64_t length; /* of sums */
-  float *counted; /* (OW) columns that a window counts */
+  int64_t steps;    /* of S sums each in a row of sums */
+  int64_t reach;    /* steps that a window has behind its first */
+  float *counted;   /* (OW) columns that a window counts */
+  float *sums;      /* (OH, steps*S) */
+  float *shares;    /* (OH, reach + steps), 0 but for those of windows */
 } rows;
 
 static rows rows_from(const avg_pool2d *o, const sizes *s) {
-  rows r = {
-    .s = *s, .KW = o->kernel_size[1], .S = o->stride[1], .P = o->padding[1]
-  };
-  const int64_t windows = (s->OW - 1) * r.S + r.KW, pixels = r.P + s->W;
-  r.length = windows > pixels ? windows : pixels;
-  return r;
+  const int64_t KW = o->kernel_size[1], S = o->stride[1], P = o->padding[1];
+  const int64_t windows = (s->OW - 1) * S + KW, pixels = P + s->W;
+  const int64_t length = windows > pixels ? windows : pixels;
+  return (rows){ .s = *s,
+                 .KW = KW,
+                 .S = S,
+                 .P = P,
+                 .steps = (length + S - 1) / S,
+                 .reach = (KW - 1) / S };
+}
+
+static int64_t rows_bytes(const rows *r) {
+  const int64_t row = r->steps * r->S + r->reach + r->steps;
+  return (r->s.OW + r->s.OH * row) * (int64_t)sizeof(float);
+}
+
+static ln_status rows_plan(const void *self, ln_infer *io) {
+  const sizes s = { .W = io->x[0].dim[3],
+                    .OH = io->y[0].dim[2],
+                    .OW = io->y[0].dim[3] };
+  const rows r = rows_from(self, &s);
+  io->workspace = rows_bytes(&r);
+  return LN_OK;
 }
 
 static rows rows_of(const avg_pool2d *o, const ln_call *call) {
   const sizes s = sizes_of(call);
   rows r = rows_from(o, &s);
-  r.sums = call->workspace;
-  r.counted = r.sums + r.length;
-  memset(r.sums, 0, (size_t)r.length * sizeof *r.sums);
+  memset(call->workspace, 0, (size_t)rows_bytes(&r));
+  r.counted = call->workspace;
+  r.sums = r.counted + s.OW;
+  r.shares = r.sums + s.OH * r.steps * r.S;
   for (int64_t ox = 0; ox < s.OW; ox++)
     r.counted[ox] = (float)span_of(o, 1, ox, s.W).counted;
   return r;
 }
 
-static ln_status rows_plan(const void *self, ln_infer *io) {
-  const sizes s = { .W = io->x[0].dim[3], .OW = io->y[0].dim[3] };
-  const rows r = rows_from(self, &s);
-  io->workspace = (r.length + s.OW) * (int64_t)sizeof(float);
-  return LN_OK;
+/* to = the sum of `count` rows, which begin `apart` floats apart. */
+LN_INLINE void set_to_rows(const float *restrict from, int64_t apart, int count,
+                           int64_t n, float *restrict to) {
+  for (int64_t i = 0; i < n; i++) {
+    float sum = 0;
+    for (int row = 0; row < count; row++) sum += from[row * apart + i];
+    to[i] = sum;
+  }
 }
 
-LN_INLINE void add_row(const float *restrict from, int64_t n,
-                       float *restrict to) {
-  for (int64_t i = 0; i < n; i++) to[i] += from[i];
+LN_INLINE void add_rows(const float *restrict from, int64_t apart,
+                        int64_t count, int64_t n, float *restrict to) {
+  if (count >= 3)
+    set_to_rows(from, apart, 3, n, to);
+  else if (count == 2)
+    set_to_rows(from, apart, 2, n, to);
+  else
+    set_to_rows(from, apart, count == 1, n, to);
+  for (int64_t row = 3; row < count; row++)
+    for (int64_t i = 0; i < n; i++) to[i] += from[row * apart + i];
 }
 
-/* Called with S = 1 and 2 as constants: then the compiler makes vectors. */
-LN_INLINE void add_neighbours(const float *restrict sums, int64_t KW, int64_t S,
-                              int64_t OW, float *restrict y) {
-  for (int64_t ox = 0; ox < OW; ox++) y[ox] = sums[ox * S];
-  for (int64_t kx = 1; kx < KW; kx++)
-    for (int64_t ox = 0; ox < OW; ox++) y[ox] += sums[ox * S + kx];
+LN_INLINE void take_means(const rows *r, int64_t KW, int64_t S, float counted,
+                          float *restrict y) {
+  const float *restrict sums = r->sums;
+  for (int64_t ox = 0; ox < r->s.OW; ox++) {
+    float sum = 0;
+    for (int64_t kx = 0; kx < KW; kx++) sum += sums[ox * S + kx];
+    y[ox] = sum / (counted * r->counted[ox]);
+  }
 }
 
 LN_INLINE ln_status rows_forward(const void *self, const ln_call *call) {
   const rows r = rows_of(self, call);
-  const float(*x)[r.s.H][r.s.W] = (void *)ln_x(call, 0);
+  const float *x = ln_x(call, 0);
   float *y = ln_y(call, 0);
 
-  for (int64_t p = 0; p < r.s.planes; p++)
+  for (int64_t p = 0; p < r.s.planes; p++, x += r.s.H * r.s.W)
     for (int64_t oy = 0; oy < r.s.OH; oy++, y += r.s.OW) {
       const span seen = span_of(self, 0, oy, r.s.H);
-      memset(r.sums + r.P, 0, (size_t)r.s.W * sizeof *r.sums);
-      for (int64_t iy = seen.begin; iy < seen.end; iy++)
-        add_row(x[p][iy], r.s.W, r.sums + r.P);
-      if (r.S == 1)
-        add_neighbours(r.sums, r.KW, 1, r.s.OW, y);
-      else if (r.S == 2)
-        add_neighbours(r.sums, r.KW, 2, r.s.OW, y);
+      const float counted = (float)seen.counted;
+      add_rows(x + seen.begin * r.s.W, r.s.W, seen.end - seen.begin, r.s.W,
+               r.sums + r.P);
+      if (r.KW == 3 && r.S == 2)
+        take_means(&r, 3, 2, counted, y);
+      else if (r.KW == 3 && r.S == 1)
+        take_means(&r, 3, 1, counted, y);
       else
-        add_neighbours(r.sums, r.KW, r.S, r.s.OW, y);
-      for (int64_t ox = 0; ox < r.s.OW; ox++)
-        y[ox] /= (float)seen.counted * r.counted[ox];
+        take_means(&r, r.KW, r.S, counted, y);
     }
   return LN_OK;
 }
 
-/* sums[ox*S + kx] += dy[ox] / A */
-LN_INLINE void share_out(const rows *r, const float *restrict dy, float counted,
-                         float *restrict sums) {
-  memset(sums, 0, (size_t)r->length * sizeof *sums);
-  for (int64_t ox = 0; ox < r->s.OW; ox++) {
-    const float share = dy[ox] / (counted * r->counted[ox]);
-    for (int64_t kx = 0; kx < r->KW; kx++) sums[ox * r->S + kx] += share;
-  }
+static float *shares_of(const rows *r, int64_t oy) {
+  return r->shares + oy * (r->reach + r->steps) + r->reach;
+}
+
+LN_INLINE void share_out(const rows *r, float counted, const float *restrict dy,
+                         float *restrict shares) {
+  for (int64_t ox = 0; ox < r->s.OW; ox++)
+    shares[ox] = dy[ox] / (counted * r->counted[ox]);
+}
+
+/* Sum i*S + j meets the windows i, i - 1, ...: at kx = j, S + j, ... */
+LN_INLINE void add_shares(const rows *r, int64_t KW, int64_t S,
+                          const float *restrict shares, float *restrict sums) {
+  for (int64_t i = 0; i < r->steps; i++)
+    for (int64_t j = 0; j < S; j++) {
+      float sum = 0;
+      for (int64_t m = 0; m * S + j < KW; m++) sum += shares[i - m];
+      sums[i * S + j] = sum;
+    }
+}
+
+/* The same for wide windows: one after another. */
+LN_INLINE void add_windows(const rows *r, const float *restrict shares,
+                           float *restrict sums) {
+  memset(sums, 0, (size_t)(r->steps * r->S) * sizeof *sums);
+  for (int64_t ox = 0; ox < r->s.OW; ox++)
+    for (int64_t kx = 0; kx < r->KW; kx++) sums[ox * r->S + kx] += shares[ox];
+}
+
+/* The oy whose windows see iy, [begin, end). */
+static span seen_from(const avg_pool2d *o, const sizes *s, int64_t iy) {
+  const int64_t KH = o->kernel_size[0], S = o->stride[0];
+  const int64_t place = iy + o->padding[0], end = place / S + 1;
+  return (span){ .begin = place < KH ? 0 : (place - KH) / S + 1,
+                 .end = end < s->OH ? end : s->OH };
 }
 
 LN_INLINE ln_status rows_backward(const void *self, const ln_call *call) {
   const rows r = rows_of(self, call);
+  const int64_t length = r.steps * r.S;
   const float *dy = ln_dy(call, 0);
-  float(*dx)[r.s.H][r.s.W] = (void *)ln_dx(call, 0);
+  float *dx = ln_dx(call, 0);
 
   for (int64_t p = 0; p < r.s.planes; p++) {
-    memset(dx[p], 0, sizeof dx[p]);
-    for (int64_t oy = 0; oy < r.s.OH; oy++, dy += r.s.OW) {
-      const span seen = span_of(self, 0, oy, r.s.H);
-      share_out(&r, dy, (float)seen.counted, r.sums);
-      for (int64_t iy = seen.begin; iy < seen.end; iy++)
-        add_row(r.sums + r.P, r.s.W, dx[p][iy]);
+    for (int64_t oy = 0; oy < r.s.OH; oy++, dy += r.s.OW)
+      share_out(&r, (float)span_of(self, 0, oy, r.s.H).counted, dy,
+                shares_of(&r, oy));
+    for (int64_t oy = 0; oy < r.s.OH; oy++)
+      if (r.KW == 3 && r.S == 2)
+        add_shares(&r, 3, 2, shares_of(&r, oy), r.sums + oy * length);
+      else if (r.KW == 3 && r.S == 1)
+        add_shares(&r, 3, 1, shares_of(&r, oy), r.sums + oy * length);
+      else
+        add_windows(&r, shares_of(&r, oy), r.sums + oy * length);
+    for (int64_t iy = 0; iy < r.s.H; iy++, dx += r.s.W) {
+      const span seen = seen_from(self, &r.s, iy);
+      add_rows(r.sums + seen.begin * length + r.P, length,
+               seen.end - seen.begin, r.s.W, dx);
     }
   }
   return LN_OK;
