@@ -11,9 +11,8 @@
  * Backward  dx: each dy flows back to all pixels of its window, 1 / A each
  * Source    Lecture 14, "Pooling Layer"; the area as in PyTorch
  *
- * The textbook loops come first. Below them the method "2x2" does the most
- * common window in one sweep along pairs of rows, and "rows" does any window in
- * two sweeps.
+ * The textbook loops come first. The method "2x2" below them does the most
+ * common window in one sweep along whole rows.
  */
 #include <string.h>
 
@@ -205,183 +204,123 @@ static ln_status pairs_backward(const void *self, const ln_call *call) {
 
 /* ---- method "rows" ------------------------------------------------------- */
 
-/* Any window, in two sweeps along whole rows: the rows of pixels that a row of
- * windows sees are added up into one row of sums, and of that each output takes
- * KW neighbours. A pixel is thus fetched once for a row of windows, and not for
- * each of them.
- *
- *     sums[P + ix] = sum over the rows iy of x[iy][ix]
- *     y[ox] = (sums[ox*S] + ... + sums[ox*S + KW - 1]) / A
- *
- * The margin of sums, in front and behind, is 0: the padding, and what hangs
- * out over it. Backward goes the same way back, plane by plane:
- *
- *     shares[oy][ox] = dy[oy][ox] / A
- *     sums[oy][ox*S + kx] = sum over the ox,kx that meet there of shares[oy][ox]
- *     dx[iy][ix] = sum over the oy whose windows see iy of sums[oy][P + ix]
- *
- * The functions of a row come with the sizes of the window as constants where
- * those are common: then the inner loops are unrolled, the outer ones vectors. */
-
-typedef struct rows {
-  sizes s;
-  int64_t KW, S, P; /* along a row */
-  int64_t steps;    /* of S sums each in a row of sums */
-  int64_t reach;    /* steps that a window has behind its first */
-  float *counted;   /* (OW) columns that a window counts */
-  float *sums;      /* (OH, steps*S) */
-  float *shares;    /* (OH, reach + steps), 0 but for those of windows */
-} rows;
-
-static rows rows_from(const avg_pool2d *o, const sizes *s) {
-  const int64_t KW = o->kernel_size[1], S = o->stride[1], P = o->padding[1];
-  const int64_t windows = (s->OW - 1) * S + KW, pixels = P + s->W;
-  const int64_t length = windows > pixels ? windows : pixels;
-  return (rows){ .s = *s,
-                 .KW = KW,
-                 .S = S,
-                 .P = P,
-                 .steps = (length + S - 1) / S,
-                 .reach = (KW - 1) / S };
-}
-
-static int64_t rows_bytes(const rows *r) {
-  const int64_t row = r->steps * r->S + r->reach + r->steps;
-  return (r->s.OW + r->s.OH * row) * (int64_t)sizeof(float);
-}
+/* A window's sum is the sum of its columns' sums: the rows of a row of windows
+ * are added up first, then few numbers are left for each window. Backward is
+ * the same the other way around. Where windows end is looked up once a call. */
 
 static ln_status rows_plan(const void *self, ln_infer *io) {
-  const sizes s = { .W = io->x[0].dim[3],
-                    .OH = io->y[0].dim[2],
-                    .OW = io->y[0].dim[3] };
-  const rows r = rows_from(self, &s);
-  io->workspace = rows_bytes(&r);
+  (void)self;
+  const int64_t W = io->x[0].dim[3], OW = io->y[0].dim[3];
+  io->workspace =
+      OW * (int64_t)sizeof(span) + (W + OW) * (int64_t)sizeof(float);
   return LN_OK;
 }
 
-static rows rows_of(const avg_pool2d *o, const ln_call *call) {
-  const sizes s = sizes_of(call);
-  rows r = rows_from(o, &s);
-  memset(call->workspace, 0, (size_t)rows_bytes(&r));
-  r.counted = call->workspace;
-  r.sums = r.counted + s.OW;
-  r.shares = r.sums + s.OH * r.steps * r.S;
-  for (int64_t ox = 0; ox < s.OW; ox++)
-    r.counted[ox] = (float)span_of(o, 1, ox, s.W).counted;
-  return r;
+/* What a call looks up and works with: the columns of each window, the windows
+ * that are whole and how they lie, room for a row of pixels and of shares. */
+typedef struct lookup {
+  span *columns;
+  float *row, *shares;
+  int64_t OW, whole_begin, whole_end; /* of windows */
+  int64_t width, stride, first;       /* first: column of whole_begin */
+} lookup;
+
+LN_INLINE lookup look_up(const avg_pool2d *o, const sizes *s,
+                         const ln_call *call) {
+  lookup l = { .columns = call->workspace,
+               .OW = s->OW,
+               .width = o->kernel_size[1],
+               .stride = o->stride[1] };
+  l.row = (float *)(l.columns + s->OW);
+  l.shares = l.row + s->W;
+  l.whole_begin = l.whole_end = s->OW;
+  for (int64_t ox = s->OW - 1; ox >= 0; ox--) {
+    const span c = l.columns[ox] = span_of(o, 1, ox, s->W);
+    if (c.end - c.begin < l.width) continue;
+    if (l.whole_begin == s->OW) l.whole_end = ox + 1;
+    l.whole_begin = ox;
+    l.first = c.begin;
+  }
+  return l;
 }
 
-/* to = the sum of `count` rows, which begin `apart` floats apart. */
-LN_INLINE void set_to_rows(const float *restrict from, int64_t apart, int count,
-                           int64_t n, float *restrict to) {
+LN_INLINE void add_row(float *restrict to, const float *restrict from,
+                       int64_t n) {
+  for (int64_t i = 0; i < n; i++) to[i] += from[i];
+}
+
+/* One window, from the sums of its columns. */
+LN_INLINE float mean_of(const lookup *l, int64_t ox, int64_t counted) {
+  const span c = l->columns[ox];
+  float sum = 0;
+  for (int64_t ix = c.begin; ix < c.end; ix++) sum += l->row[ix];
+  return sum / (float)(counted * c.counted);
+}
+
+/* n whole windows. A width and a stride that are constants at the call give
+ * vectors. */
+LN_INLINE void whole_means(const int64_t width, const int64_t stride,
+                           const float *restrict row, int64_t n, float counted,
+                           float *restrict y) {
   for (int64_t i = 0; i < n; i++) {
-    float sum = 0;
-    for (int row = 0; row < count; row++) sum += from[row * apart + i];
-    to[i] = sum;
+    float sum = row[i * stride];
+    for (int64_t k = 1; k < width; k++) sum += row[i * stride + k];
+    y[i] = sum / counted;
   }
 }
 
-LN_INLINE void add_rows(const float *restrict from, int64_t apart,
-                        int64_t count, int64_t n, float *restrict to) {
-  if (count >= 3)
-    set_to_rows(from, apart, 3, n, to);
-  else if (count == 2)
-    set_to_rows(from, apart, 2, n, to);
+LN_INLINE void mean_columns(const lookup *l, int64_t counted, float *y) {
+  const int64_t begin = l->whole_begin, end = l->whole_end, n = end - begin;
+  const float *row = l->row + l->first;
+  const float all = (float)(counted * l->width);
+  for (int64_t ox = 0; ox < begin; ox++) y[ox] = mean_of(l, ox, counted);
+  for (int64_t ox = end; ox < l->OW; ox++) y[ox] = mean_of(l, ox, counted);
+  if (l->width == 3 && l->stride == 2)
+    whole_means(3, 2, row, n, all, y + begin);
   else
-    set_to_rows(from, apart, count == 1, n, to);
-  for (int64_t row = 3; row < count; row++)
-    for (int64_t i = 0; i < n; i++) to[i] += from[row * apart + i];
-}
-
-LN_INLINE void take_means(const rows *r, int64_t KW, int64_t S, float counted,
-                          float *restrict y) {
-  const float *restrict sums = r->sums;
-  for (int64_t ox = 0; ox < r->s.OW; ox++) {
-    float sum = 0;
-    for (int64_t kx = 0; kx < KW; kx++) sum += sums[ox * S + kx];
-    y[ox] = sum / (counted * r->counted[ox]);
-  }
+    whole_means(l->width, l->stride, row, n, all, y + begin);
 }
 
 LN_INLINE ln_status rows_forward(const void *self, const ln_call *call) {
-  const rows r = rows_of(self, call);
-  const float *x = ln_x(call, 0);
-  float *y = ln_y(call, 0);
+  const sizes s = sizes_of(call);
+  const lookup l = look_up(self, &s, call);
+  const float(*x)[s.H][s.W] = (void *)ln_x(call, 0);
+  float(*y)[s.OH][s.OW] = (void *)ln_y(call, 0);
 
-  for (int64_t p = 0; p < r.s.planes; p++, x += r.s.H * r.s.W)
-    for (int64_t oy = 0; oy < r.s.OH; oy++, y += r.s.OW) {
-      const span seen = span_of(self, 0, oy, r.s.H);
-      const float counted = (float)seen.counted;
-      add_rows(x + seen.begin * r.s.W, r.s.W, seen.end - seen.begin, r.s.W,
-               r.sums + r.P);
-      if (r.KW == 3 && r.S == 2)
-        take_means(&r, 3, 2, counted, y);
-      else if (r.KW == 3 && r.S == 1)
-        take_means(&r, 3, 1, counted, y);
-      else
-        take_means(&r, r.KW, r.S, counted, y);
+  for (int64_t p = 0; p < s.planes; p++)
+    for (int64_t oy = 0; oy < s.OH; oy++) {
+      const span rows = span_of(self, 0, oy, s.H);
+      memset(l.row, 0, sizeof x[p][0]);
+      for (int64_t iy = rows.begin; iy < rows.end; iy++)
+        add_row(l.row, x[p][iy], s.W);
+      mean_columns(&l, rows.counted, y[p][oy]);
     }
   return LN_OK;
 }
 
-static float *shares_of(const rows *r, int64_t oy) {
-  return r->shares + oy * (r->reach + r->steps) + r->reach;
-}
-
-LN_INLINE void share_out(const rows *r, float counted, const float *restrict dy,
-                         float *restrict shares) {
-  for (int64_t ox = 0; ox < r->s.OW; ox++)
-    shares[ox] = dy[ox] / (counted * r->counted[ox]);
-}
-
-/* Sum i*S + j meets the windows i, i - 1, ...: at kx = j, S + j, ... */
-LN_INLINE void add_shares(const rows *r, int64_t KW, int64_t S,
-                          const float *restrict shares, float *restrict sums) {
-  for (int64_t i = 0; i < r->steps; i++)
-    for (int64_t j = 0; j < S; j++) {
-      float sum = 0;
-      for (int64_t m = 0; m * S + j < KW; m++) sum += shares[i - m];
-      sums[i * S + j] = sum;
-    }
-}
-
-/* The same for wide windows: one after another. */
-LN_INLINE void add_windows(const rows *r, const float *restrict shares,
-                           float *restrict sums) {
-  memset(sums, 0, (size_t)(r->steps * r->S) * sizeof *sums);
-  for (int64_t ox = 0; ox < r->s.OW; ox++)
-    for (int64_t kx = 0; kx < r->KW; kx++) sums[ox * r->S + kx] += shares[ox];
-}
-
-/* The oy whose windows see iy, [begin, end). */
-static span seen_from(const avg_pool2d *o, const sizes *s, int64_t iy) {
-  const int64_t KH = o->kernel_size[0], S = o->stride[0];
-  const int64_t place = iy + o->padding[0], end = place / S + 1;
-  return (span){ .begin = place < KH ? 0 : (place - KH) / S + 1,
-                 .end = end < s->OH ? end : s->OH };
+LN_INLINE void spread_columns(const lookup *l, int64_t counted,
+                              const float *dy) {
+  for (int64_t ox = 0; ox < l->OW; ox++)
+    l->shares[ox] = dy[ox] / (float)(counted * l->columns[ox].counted);
+  for (int64_t ox = 0; ox < l->OW; ox++)
+    for (int64_t ix = l->columns[ox].begin; ix < l->columns[ox].end; ix++)
+      l->row[ix] += l->shares[ox];
 }
 
 LN_INLINE ln_status rows_backward(const void *self, const ln_call *call) {
-  const rows r = rows_of(self, call);
-  const int64_t length = r.steps * r.S;
-  const float *dy = ln_dy(call, 0);
-  float *dx = ln_dx(call, 0);
+  const sizes s = sizes_of(call);
+  const lookup l = look_up(self, &s, call);
+  const float(*dy)[s.OH][s.OW] = (void *)ln_dy(call, 0);
+  float(*dx)[s.H][s.W] = (void *)ln_dx(call, 0);
 
-  for (int64_t p = 0; p < r.s.planes; p++) {
-    for (int64_t oy = 0; oy < r.s.OH; oy++, dy += r.s.OW)
-      share_out(&r, (float)span_of(self, 0, oy, r.s.H).counted, dy,
-                shares_of(&r, oy));
-    for (int64_t oy = 0; oy < r.s.OH; oy++)
-      if (r.KW == 3 && r.S == 2)
-        add_shares(&r, 3, 2, shares_of(&r, oy), r.sums + oy * length);
-      else if (r.KW == 3 && r.S == 1)
-        add_shares(&r, 3, 1, shares_of(&r, oy), r.sums + oy * length);
-      else
-        add_windows(&r, shares_of(&r, oy), r.sums + oy * length);
-    for (int64_t iy = 0; iy < r.s.H; iy++, dx += r.s.W) {
-      const span seen = seen_from(self, &r.s, iy);
-      add_rows(r.sums + seen.begin * length + r.P, length,
-               seen.end - seen.begin, r.s.W, dx);
+  for (int64_t p = 0; p < s.planes; p++) {
+    memset(dx[p], 0, sizeof dx[p]);
+    for (int64_t oy = 0; oy < s.OH; oy++) {
+      const span rows = span_of(self, 0, oy, s.H);
+      memset(l.row, 0, sizeof dx[p][0]);
+      spread_columns(&l, rows.counted, dy[p][oy]);
+      for (int64_t iy = rows.begin; iy < rows.end; iy++)
+        add_row(dx[p][iy], l.row, s.W);
     }
   }
   return LN_OK;

@@ -10,7 +10,7 @@ local image, rows = helpers.image, helpers.rows
 
 TestAvgPool2d = {}
 
-local methods = { "textbook", "2x2" }
+local methods = { "textbook", "2x2", "rows" }
 
 function TestAvgPool2d:test_worked_example()
   for _, method in ipairs(methods) do
@@ -27,6 +27,18 @@ function TestAvgPool2d:test_fast_equals_textbook()
     helpers.assert_equals_textbook("avg_pool2d", "2x2", { kernel_size = 2 },
       gradcheck.random { math.random(3), math.random(4), math.random(2, 11),
         math.random(2, 40) })
+  end
+end
+
+function TestAvgPool2d:test_rows_equal_textbook()
+  local pick = math.random
+  for _ = 1, 40 do
+    local kernel, stride = { pick(4), pick(4) }, { pick(3), pick(3) }
+    helpers.assert_equals_textbook("avg_pool2d", "rows",
+      { kernel_size = kernel, stride = stride,
+        padding = { pick(0, kernel[1] // 2), pick(0, kernel[2] // 2) },
+        ceil_mode = pick(2) == 1, count_include_pad = pick(2) == 1 },
+      gradcheck.random { pick(3), pick(4), pick(4, 11), pick(4, 40) })
   end
 end
 
@@ -95,6 +107,8 @@ function TestAvgPool2d:test_gradients()
       count_include_pad = false },
     { kernel_size = 3, stride = 1, padding = 1, count_include_pad = false },
     { kernel_size = { 2, 3 }, stride = 3, ceil_mode = true },
+    { kernel_size = { 2, 3 }, stride = 3, ceil_mode = true,
+      method = "textbook" },
   }
   for _, options in ipairs(cases) do
     helpers.assert_gradients(nn.avg_pool2d(options),
