@@ -1,7 +1,8 @@
 /* dataset.c - items of one shape with their labels, and batches of them.
  *
  * Pictures come as bytes and stay bytes, a quarter of the memory; a table of
- * 256 numbers turns them into float32 on the way into a batch. A dataset never
+ * 256 numbers turns them into float32 on the way into a batch. Items may also
+ * stay elsewhere, such as on the disk (files/npy_items.c). A dataset never
  * changes once it is made. */
 #include "data/dataset.h"
 
@@ -144,6 +145,44 @@ ln_status ln_dataset_from_tensors(ln_tensor *x, ln_tensor *labels,
   return status;
 }
 
+/* ---- items that are elsewhere -------------------------------------------- */
+
+static ln_status check_labels_of(const ln_shape *x, const ln_tensor *labels) {
+  char items[200], ids[200];
+  if (labels->shape.rank == 1 && labels->shape.dim[0] == x->dim[0])
+    return check_labels(labels);
+  return ln_set_error("a file of shape %s and labels of shape %s do not go "
+                      "together: expected (N, ...) and (N)\n"
+                      "  try labels:view{-1}, one label an item",
+                      ln_shape_text(x, items),
+                      ln_shape_text(&labels->shape, ids));
+}
+
+static ln_status from_source(ln_item_source source, const ln_shape *all,
+                             const ln_tensor *labels, ln_dataset **out) {
+  ln_dataset *d;
+  const ln_shape item = without_first_dim(all);
+  if (check_labels_of(all, labels) != LN_OK ||
+      new_dataset(&item, all->dim[0], &d) != LN_OK)
+    return LN_FAILED;
+  for (int64_t i = 0; i < d->count; i++) d->labels[i] = labels->data[i];
+  d->source = source;
+  *out = d;
+  return LN_OK;
+}
+
+ln_status ln_dataset_from_source(ln_item_source source, const ln_shape *all,
+                                 ln_tensor *labels, ln_dataset **out) {
+  ln_tensor *ids;
+  ln_status status = ln_tensor_dense(labels, &ids);
+  if (!status) {
+    status = from_source(source, all, ids, out);
+    ln_tensor_release(ids);
+  }
+  if (status) source.close(source.arg);
+  return status;
+}
+
 ln_dataset *ln_dataset_retain(ln_dataset *d) {
   d->references++;
   return d;
@@ -152,6 +191,7 @@ ln_dataset *ln_dataset_retain(ln_dataset *d) {
 void ln_dataset_release(ln_dataset *d) {
   if (d == NULL || --d->references > 0) return;
   ln_tensor_release(d->numbers);
+  if (d->source.close) d->source.close(d->source.arg);
   free(d->owned);
   ln_free(d->labels);
   ln_free(d);
@@ -177,12 +217,13 @@ static void fill_item(const ln_dataset *d, int64_t place, float *x) {
   for (int64_t i = 0; i < d->item_count; i++) x[i] = d->value[bytes[i]];
 }
 
-void ln_dataset_fill(const ln_dataset *d, const int64_t *order, int64_t n,
-                     float *x, float *labels) {
-  for (int64_t i = 0; i < n; i++) {
-    labels[i] = d->labels[order[i]];
-    if (d->item_count > 0) fill_item(d, order[i], x + i * d->item_count);
-  }
+ln_status ln_dataset_fill(const ln_dataset *d, const int64_t *order, int64_t n,
+                          float *x, float *labels) {
+  for (int64_t i = 0; i < n; i++) labels[i] = d->labels[order[i]];
+  if (d->source.read) return d->source.read(d->source.arg, order, n, x);
+  for (int64_t i = 0; i < n && d->item_count > 0; i++)
+    fill_item(d, order[i], x + i * d->item_count);
+  return LN_OK;
 }
 
 ln_status ln_dataset_check_order(const ln_dataset *d, const int64_t *order,
@@ -215,7 +256,11 @@ ln_status ln_dataset_gather(const ln_dataset *d, const int64_t *order,
   if (ln_dataset_check_order(d, order, n) != LN_OK ||
       ln_dataset_new_batch(d, n, x, labels) != LN_OK)
     return LN_FAILED;
-  ln_dataset_fill(d, order, n, (*x)->data, (*labels)->data);
+  if (ln_dataset_fill(d, order, n, (*x)->data, (*labels)->data) != LN_OK) {
+    ln_tensor_release(*x);
+    ln_tensor_release(*labels);
+    return LN_FAILED;
+  }
   ln_tensor_touch(*x);
   ln_tensor_touch(*labels);
   return LN_OK;

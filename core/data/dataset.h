@@ -4,6 +4,14 @@
 
 #include <lunet/lunet.h>
 
+/* Items that are read when a batch wants them. For any thread: read writes
+ * items order[0..n) to x, one behind the other. */
+typedef struct ln_item_source {
+  ln_status (*read)(const void *arg, const int64_t *order, int64_t n, float *x);
+  void (*close)(void *arg);
+  void *arg;
+} ln_item_source;
+
 struct ln_dataset {
   int64_t references;
   int64_t count;
@@ -14,15 +22,15 @@ struct ln_dataset {
   uint8_t *owned; /* what `bytes` points into, for free() */
   const uint8_t *bytes;
   int64_t step;
-  float value[256]; /* value[b] = b / divisor */
-  /* ... else as numbers; NULL then and only then if there are bytes. */
-  ln_tensor *numbers;
+  float value[256];      /* value[b] = b / divisor */
+  ln_tensor *numbers;    /* ... or as numbers ... */
+  ln_item_source source; /* ... or are elsewhere */
 };
 
-/* Writes items order[0..n) to x and their labels to labels: tight loops
- * without allocation, for any thread. */
-void ln_dataset_fill(const ln_dataset *d, const int64_t *order, int64_t n,
-                     float *x, float *labels);
+/* Writes items order[0..n) to x and their labels to labels, for any thread.
+ * Only a source can fail. */
+ln_status ln_dataset_fill(const ln_dataset *d, const int64_t *order, int64_t n,
+                          float *x, float *labels);
 
 /* Refuses places that do not exist. */
 ln_status ln_dataset_check_order(const ln_dataset *d, const int64_t *order,
@@ -31,6 +39,10 @@ ln_status ln_dataset_check_order(const ln_dataset *d, const int64_t *order,
 /* Room for a batch of n items. */
 ln_status ln_dataset_new_batch(const ln_dataset *d, int64_t n, ln_tensor **x,
                                ln_tensor **labels);
+
+/* Takes over the source, even if it fails. all: (N, ...); labels: (N). */
+ln_status ln_dataset_from_source(ln_item_source source, const ln_shape *all,
+                                 ln_tensor *labels, ln_dataset **out);
 
 /* Takes over `owned` (from malloc), even if it fails: item i lies at
  * owned + first + i * step. The labels are copied. */

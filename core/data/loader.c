@@ -26,6 +26,7 @@ struct ln_loader {
   pthread_mutex_t lock;
   pthread_cond_t changed;
   loader_state state; /* under the lock */
+  char *failure;      /* why the batch could not be filled; NULL: it was */
 };
 
 static int64_t batch_length(const ln_loader *l) {
@@ -54,8 +55,9 @@ static loader_state wait_for(ln_loader *l, unsigned wanted) {
 static void *prepare(void *arg) {
   ln_loader *l = arg;
   while (wait_for(l, FILLING | STOPPING) == FILLING) {
-    ln_dataset_fill(l->dataset, l->order + l->at, batch_length(l), l->x->data,
-                    l->labels->data);
+    if (ln_dataset_fill(l->dataset, l->order + l->at, batch_length(l),
+                        l->x->data, l->labels->data) != LN_OK)
+      l->failure = ln_copy_text(ln_error());
     set_state(l, READY);
   }
   return NULL;
@@ -101,6 +103,7 @@ static void free_memory(ln_loader *l) {
   ln_tensor_release(l->x);
   ln_tensor_release(l->labels);
   ln_dataset_release(l->dataset);
+  ln_free(l->failure);
   ln_free(l->order);
   ln_free(l);
 }
@@ -145,9 +148,19 @@ ln_status ln_loader_new(ln_dataset *d, const int64_t *order, int64_t n,
   return LN_OK;
 }
 
+/* The thread's error becomes the caller's. The next call tries again. */
+static ln_status pass_on_failure(ln_loader *l) {
+  ln_set_error("%s", l->failure);
+  ln_free(l->failure);
+  l->failure = NULL;
+  set_state(l, FILLING);
+  return LN_FAILED;
+}
+
 /* The batch in the making, once it is ready, becomes the caller's. */
-static void take_batch(ln_loader *l, ln_tensor **x, ln_tensor **labels) {
+static ln_status take_batch(ln_loader *l, ln_tensor **x, ln_tensor **labels) {
   wait_for(l, READY);
+  if (l->failure) return pass_on_failure(l);
   set_state(l, IDLE);
   l->at += batch_length(l);
   ln_tensor_touch(l->x);
@@ -155,6 +168,7 @@ static void take_batch(ln_loader *l, ln_tensor **x, ln_tensor **labels) {
   *x = l->x;
   *labels = l->labels;
   l->x = l->labels = NULL;
+  return LN_OK;
 }
 
 ln_status ln_loader_next(ln_loader *l, ln_tensor **x, ln_tensor **labels) {
@@ -166,8 +180,8 @@ ln_status ln_loader_next(ln_loader *l, ln_tensor **x, ln_tensor **labels) {
     *x = *labels = NULL;
     return LN_OK;
   }
-  if (begin_batch(l) != LN_OK) return LN_FAILED;
-  take_batch(l, x, labels);
+  if (begin_batch(l) != LN_OK || take_batch(l, x, labels) != LN_OK)
+    return LN_FAILED;
   /* No memory for the next batch is the next call's failure: it tries again. */
   begin_batch(l);
   return LN_OK;

@@ -8,6 +8,9 @@
 /* The last line of errors about damaged files. */
 #define LN_TRY_NEW_COPY "\n  try a new copy of the file: this one is damaged"
 
+/* Opens a regular file to read from it, and tells its bytes. */
+ln_status ln_file_open(const char *path, int *file, size_t *size);
+
 /* A whole file as it is on disk; free() the bytes. */
 ln_status ln_file_read_raw(const char *path, uint8_t **bytes, size_t *size);
 

@@ -27,7 +27,7 @@ static ln_status cannot(const char *what, const char *path) {
 }
 
 /* O_NONBLOCK: a named pipe is refused instead of waited for. */
-static ln_status open_file(const char *path, int *file, size_t *size) {
+ln_status ln_file_open(const char *path, int *file, size_t *size) {
   int f = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (f < 0) return cannot("open", path);
   struct stat about;
@@ -83,7 +83,7 @@ static ln_status read_plain(int file, const char *path, size_t size,
 ln_status ln_file_read_raw(const char *path, uint8_t **bytes, size_t *size) {
   int file;
   size_t all;
-  if (open_file(path, &file, &all) != LN_OK) return LN_FAILED;
+  if (ln_file_open(path, &file, &all) != LN_OK) return LN_FAILED;
   ln_status status = read_plain(file, path, all, bytes);
   close(file);
   if (status == LN_OK) *size = all;
@@ -99,7 +99,7 @@ ln_status ln_file_read_first(const char *path, size_t most, uint8_t **bytes,
                              size_t *size) {
   int file;
   size_t all;
-  if (open_file(path, &file, &all) != LN_OK) return LN_FAILED;
+  if (ln_file_open(path, &file, &all) != LN_OK) return LN_FAILED;
   ln_status status;
   if (is_gzip(file)) {
     status = ln_gunzip(file, path, most, bytes, size);
@@ -115,7 +115,7 @@ ln_status ln_file_read_first(const char *path, size_t most, uint8_t **bytes,
 ln_status ln_file_read(const char *path, uint8_t **bytes, size_t *size) {
   int file;
   size_t all;
-  if (open_file(path, &file, &all) != LN_OK) return LN_FAILED;
+  if (ln_file_open(path, &file, &all) != LN_OK) return LN_FAILED;
   bool packed = is_gzip(file);
   close(file);
   if (!packed) return ln_file_read_raw(path, bytes, size);

@@ -70,6 +70,14 @@ static int from_idx(lua_State *L) {
   return 1;
 }
 
+/* core.dataset_npy(path, labels) */
+static int from_npy(lua_State *L) {
+  const char *path = ln_lua_check_text(L, 1, "data.npy", "x");
+  ln_tensor *labels = ln_lua_check_tensor(L, 2, "data.npy");
+  ln_lua_check(L, ln_dataset_stream_npy(path, labels, push_dataset(L)));
+  return 1;
+}
+
 /* core.dataset_cifar10{ path, ... } */
 static int from_cifar10(lua_State *L) {
   static const char what[] = "core.dataset_cifar10";
@@ -170,6 +178,7 @@ void ln_lua_open_data(lua_State *L) {
     { "dataset_bytes", from_bytes },
     { "dataset_idx", from_idx },
     { "dataset_cifar10", from_cifar10 },
+    { "dataset_npy", from_npy },
     { "loader", new_loader },
     { NULL, NULL },
   };

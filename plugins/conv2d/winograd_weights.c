@@ -12,13 +12,14 @@
  *
  * V and Z of a batch of tiles lie in the workspace, made by all threads. Then
  * each task takes some channels and a panel of filters through all frequencies
- * and all tiles of the batch, so that dU never leaves the cache. */
+ * and all tiles of the batch, so that dU never leaves the cache. Few channels
+ * and filters make too few such tasks: then each frequency is a task. */
 #include "winograd.h"
 
 enum {
-  PANEL = 2 * LN_VECTOR,
-  BATCH_BYTES = 8 << 20,  /* of V and Z */
-  MOST_CHANNEL_BLOCKS = 4 /* of a task */
+  BATCH_BYTES = 8 << 20,   /* of V and Z */
+  MOST_CHANNEL_BLOCKS = 4, /* of a task */
+  WANTED_TASKS = 4
 };
 
 typedef struct job {
@@ -28,11 +29,14 @@ typedef struct job {
   int64_t pad[2];
   images x, dy;
   int64_t channel_blocks, panels;
+  int64_t panel;               /* filters of one: one or two vectors */
   int64_t batch_rows, batches; /* rows of tiles of a batch */
   int64_t row, end;            /* of this batch */
   spectrum V, Z;
-  int64_t task_channel_blocks, task_groups;
-  float *V_at, *Z_at, *sums; /* sums: [filters / LN_VECTOR][c][tap], lanes */
+  int64_t task_channel_blocks, task_groups, tasks;
+  bool by_frequency;
+  float *V_at, *Z_at, *dU_at; /* dU_at: of all tasks, by frequency */
+  float *sums;                /* sums: [filters / LN_VECTOR][c][tap], lanes */
 } job;
 
 static job job_of(const sizes *s) {
@@ -40,24 +44,35 @@ static job job_of(const sizes *s) {
   job j = { .R = s->KH, .C = s->C, .K = s->K, .pad = { s->P[0], s->P[1] } };
   j.t = tiling_of(s->N, m, s->OH, s->OW, 2 * LN_MOST_ROWS);
   j.channel_blocks = divide_up(s->C, LN_VECTOR);
-  j.panels = divide_up(s->K, PANEL);
+  j.panel = s->K > LN_VECTOR ? 2 * LN_VECTOR : LN_VECTOR;
+  j.panels = divide_up(s->K, j.panel);
   const int64_t all = larger(s->N * j.t.down, 1);
   const int64_t row_bytes = FREQUENCIES * j.t.across * (int64_t)sizeof(float) *
-                            (j.channel_blocks * LN_VECTOR + j.panels * PANEL);
+                            (j.channel_blocks * LN_VECTOR + j.panels * j.panel);
   j.batches = divide_up(all, larger(BATCH_BYTES / row_bytes, j.t.rows));
   j.batch_rows = divide_up(divide_up(all, j.batches), j.t.rows) * j.t.rows;
   j.batches = divide_up(all, j.batch_rows);
   const int64_t tiles = j.batch_rows * j.t.across;
   j.V = spectrum_of(j.channel_blocks, tiles, LN_VECTOR);
-  j.Z = spectrum_of(j.panels, tiles, PANEL);
+  j.Z = spectrum_of(j.panels, tiles, j.panel);
   j.task_channel_blocks =
       larger(1, smaller(MOST_CHANNEL_BLOCKS, j.channel_blocks * j.panels / 8));
   j.task_groups = divide_up(j.channel_blocks, j.task_channel_blocks);
+  j.tasks = j.panels * j.task_groups;
+  j.by_frequency = j.tasks < WANTED_TASKS;
   return j;
 }
 
+/* dU of a task: of one of the frequencies, of all. */
+static int64_t dU_step(const job *j) {
+  return j->task_channel_blocks * LN_VECTOR * j->panel;
+}
+static int64_t dU_floats(const job *j) {
+  return FREQUENCIES * dU_step(j);
+}
+
 static int64_t sum_floats(const job *j) {
-  return j->panels * PANEL * j->C * j->R * j->R;
+  return j->panels * j->panel * j->C * j->R * j->R;
 }
 
 /* ---- V and Z ------------------------------------------------------------- */
@@ -96,7 +111,7 @@ static void transform_block(const job *j, int64_t row, float *window) {
                      window, j->V_at + c * j->V.per_block);
   for (int64_t k = 0; k < j->K; k += LN_VECTOR)
     transform_dy(j, k, row, end, tile, window,
-                 j->Z_at + k / PANEL * j->Z.per_block + k % PANEL);
+                 j->Z_at + k / j->panel * j->Z.per_block + k % j->panel);
 }
 
 static void transform_blocks(void *arg, const ln_chunk *chunk) {
@@ -131,28 +146,70 @@ static void add_block(const job *j, int64_t channel, int64_t filter,
       add_weights(5, j, dU + c * width, step, sums);
 }
 
-static void multiply_task(const job *j, int64_t task, float *dU) {
-  const int64_t panel = task / j->task_groups;
+/* Which filters and channels a task has. */
+typedef struct part {
+  int64_t panel, begin, end; /* blocks of channels */
+} part;
+
+static part part_of(const job *j, int64_t task) {
   const int64_t begin = task % j->task_groups * j->task_channel_blocks;
-  const int64_t end =
-      smaller(begin + j->task_channel_blocks, j->channel_blocks);
+  return (part){ task / j->task_groups, begin,
+                 smaller(begin + j->task_channel_blocks, j->channel_blocks) };
+}
+
+static void multiply(const job *j, const part *p, int64_t f, float *dU) {
   const int64_t tiles = (j->end - j->row) * j->t.across;
-  const ptrdiff_t block = LN_VECTOR * PANEL, step = (end - begin) * block;
-  for (int f = 0; f < FREQUENCIES; f++)
-    for (int64_t c = begin; c < end; c++)
-      ln_column_product(
-          2, tiles, j->V_at + f * j->V.per_frequency + c * j->V.per_block,
-          j->Z_at + f * j->Z.per_frequency + panel * j->Z.per_block,
-          dU + f * step + (c - begin) * block);
-  for (int64_t c = begin; c < end; c++)
-    for (int v = 0; v < PANEL && panel * PANEL + v < j->K; v += LN_VECTOR)
-      add_block(j, c * LN_VECTOR, panel * PANEL + v,
-                dU + (c - begin) * block + v, PANEL, step);
+  const float *V = j->V_at + f * j->V.per_frequency;
+  const float *Z = j->Z_at + f * j->Z.per_frequency + p->panel * j->Z.per_block;
+  for (int64_t c = p->begin; c < p->end; c++, dU += LN_VECTOR * j->panel)
+    ln_column_product(j->panel > LN_VECTOR ? 2 : 1, tiles,
+                      V + c * j->V.per_block, Z, dU);
+}
+
+static void add_part(const job *j, const part *p, const float *dU) {
+  const int64_t first = p->panel * j->panel;
+  for (int64_t c = p->begin; c < p->end; c++, dU += LN_VECTOR * j->panel)
+    for (int64_t v = 0; v < j->panel && first + v < j->K; v += LN_VECTOR)
+      add_block(j, c * LN_VECTOR, first + v, dU + v, j->panel, dU_step(j));
 }
 
 static void multiply_tasks(void *arg, const ln_chunk *chunk) {
-  for (int64_t i = chunk->begin; i < chunk->end; i++)
-    multiply_task(arg, i, chunk->scratch);
+  const job *j = arg;
+  for (int64_t i = chunk->begin; i < chunk->end; i++) {
+    const part p = part_of(j, i);
+    float *dU = chunk->scratch;
+    for (int64_t f = 0; f < FREQUENCIES; f++)
+      multiply(j, &p, f, dU + f * dU_step(j));
+    add_part(j, &p, dU);
+  }
+}
+
+/* The same in two goes. */
+static void multiply_frequencies(void *arg, const ln_chunk *chunk) {
+  const job *j = arg;
+  for (int64_t i = chunk->begin; i < chunk->end; i++) {
+    const int64_t task = i / FREQUENCIES, f = i % FREQUENCIES;
+    const part p = part_of(j, task);
+    multiply(j, &p, f, j->dU_at + task * dU_floats(j) + f * dU_step(j));
+  }
+}
+
+static void add_parts(void *arg, const ln_chunk *chunk) {
+  const job *j = arg;
+  for (int64_t i = chunk->begin; i < chunk->end; i++) {
+    const part p = part_of(j, i);
+    add_part(j, &p, j->dU_at + i * dU_floats(j));
+  }
+}
+
+static ln_status multiply_all(job *j) {
+  const ln_host *host = j->call->host;
+  if (!j->by_frequency)
+    return host->parallel_for(j->call, j->tasks, 1, multiply_tasks, j);
+  const ln_status status = host->parallel_for(j->call, j->tasks * FREQUENCIES,
+                                              4, multiply_frequencies, j);
+  return status ? status
+                : host->parallel_for(j->call, j->tasks, 1, add_parts, j);
 }
 
 /* ---- the end: from lanes to dw ------------------------------------------- */
@@ -172,11 +229,11 @@ static void store_filters(void *arg, const ln_chunk *chunk) {
 
 ln_status LN_FOR_ISA(winograd_weights_plan)(const sizes *s, ln_infer *io) {
   const job j = job_of(s);
-  const int64_t dU = FREQUENCIES * j.task_channel_blocks * LN_VECTOR * PANEL;
-  const int64_t floats =
-      spectrum_floats(&j.V) + spectrum_floats(&j.Z) + sum_floats(&j);
+  const int64_t floats = spectrum_floats(&j.V) + spectrum_floats(&j.Z) +
+                         sum_floats(&j) +
+                         (j.by_frequency ? j.tasks * dU_floats(&j) : 0);
   io->workspace = larger(io->workspace, floats * (int64_t)sizeof(float));
-  io->scratch = larger(io->scratch, larger(dU, window_floats(&j.t)) *
+  io->scratch = larger(io->scratch, larger(dU_floats(&j), window_floats(&j.t)) *
                                         (int64_t)sizeof(float));
   return LN_OK;
 }
@@ -187,9 +244,7 @@ static ln_status run_batch(job *j, int64_t batch) {
   j->end = smaller(j->row + j->batch_rows, j->t.N * j->t.down);
   ln_status s = host->parallel_for(
       j->call, divide_up(j->end - j->row, j->t.rows), 1, transform_blocks, j);
-  if (s) return s;
-  return host->parallel_for(j->call, j->panels * j->task_groups, 1,
-                            multiply_tasks, j);
+  return s ? s : multiply_all(j);
 }
 
 static ln_status weight_gradient(const sizes *s, const ln_call *call) {
@@ -200,6 +255,7 @@ static ln_status weight_gradient(const sizes *s, const ln_call *call) {
   j.V_at = call->workspace;
   j.Z_at = j.V_at + spectrum_floats(&j.V);
   j.sums = j.Z_at + spectrum_floats(&j.Z);
+  j.dU_at = j.sums + sum_floats(&j);
   for (int64_t b = 0; b < j.batches; b++) {
     const ln_status status = run_batch(&j, b);
     if (status) return status;

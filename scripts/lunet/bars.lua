@@ -18,8 +18,8 @@ local bar_rules = {
   { "group", "a whole number", default = 1, min = 1 },
 }
 
-local ink, pale, warm = 0x202020, 0x606060, 0xd9480f
-local colours = { 0x1f5fbf, 0x74a9e8, 0x2b8a3e, 0x846000 }
+local ink, pale, warm, paper = 0x202020, 0x606060, 0xd9480f, 0xffffff
+local colours = { 0x1f5fbf, 0x74a9e8, 0x2b8a3e, 0x846000, 0xc92a2a }
 local text_scale, row_height, top, margin = 2, 30, 84, 16
 
 local function number_text(value)
@@ -56,7 +56,10 @@ local function draw_bar(picture, bar, left, y, dots_a_unit)
                { scale = text_scale, colour = ink, align = "right" })
   picture:fill(left, y + 2, length, row_height - 8,
                colours[(bar.group - 1) % #colours + 1])
-  picture:text(left + length + margin // 2, y + 6, bar.text,
+  local text_left = left + length + margin // 2
+  local width, height = canvas.text_size(bar.text, text_scale)
+  picture:fill(text_left - 2, y + 4, width + 4, height + 4, paper)
+  picture:text(text_left, y + 6, bar.text,
                { scale = text_scale, colour = pale })
 end
 

@@ -27,11 +27,11 @@ local function numbered_classes(labels)
   return classes
 end
 
-local function check_labels(labels, classes)
+local function check_labels(where, labels, classes)
   for i, id in ipairs(labels:tolist()) do
     if id % 1 ~= 0 or id < 0 or classes and id >= #classes then
-      core.raise("data.tensors: labels[%d] is %g, it must be a whole number "
-                 .. "from 0%s", i, id,
+      core.raise("%s: labels[%d] is %g, it must be a whole number from 0%s",
+                 where, i, id,
                  classes and (" to %d (there are %d classes)"):format(
                    #classes - 1, #classes) or "")
     end
@@ -47,9 +47,31 @@ function data.tensors(given)
                .. "(N,…) and labels (N), with the same N",
                table.concat(x, ","), table.concat(labels, ","))
   end
-  check_labels(o.labels, o.classes)
+  check_labels("data.tensors", o.labels, o.classes)
   return dataset.new(core.dataset_tensors(o.x, o.labels),
                      o.classes or numbered_classes(o.labels))
+end
+
+-- ---- files larger than memory -----------------------------------------------
+
+local npy_rules = {
+  { "x", "a text", required = true, example = 'x = "x.npy"' },
+  { "labels", "a text or a tensor", required = true,
+    example = 'labels = "labels.npy"' },
+  { "classes", "a list" },
+}
+
+-- Items that stay on the disk: x, a .npy file (N,…), is read item by item as
+-- batches want them, and may be larger than memory. Bytes (uint8) are divided
+-- by 255, other numbers taken as they are. labels: a .npy file or a tensor (N),
+-- class ids from 0.
+function data.npy(given)
+  local o = options.check("data.npy", given, npy_rules)
+  local labels = o.labels
+  if type(labels) == "string" then labels = core.load(labels) end
+  if labels:dim() == 1 then check_labels("data.npy", labels, o.classes) end
+  return dataset.new(core.dataset_npy(o.x, labels),
+                     o.classes or numbered_classes(labels))
 end
 
 -- ---- the bundled digits -----------------------------------------------------

@@ -28,6 +28,9 @@ local kinds = {
   ["a function"] = function(v) return type(v) == "function" end,
   ["a list"] = function(v) return type(v) == "table" end,
   ["a tensor"] = function(v) return answers(v, "shape", "tolist") end,
+  ["a text or a tensor"] = function(v)
+    return type(v) == "string" or answers(v, "shape", "tolist")
+  end,
   ["a tensor or a list of numbers"] = function(v)
     return type(v) == "table" or answers(v, "shape", "tolist")
   end,

@@ -31,6 +31,10 @@ for _, name in ipairs(faulty.names()) do
   end
 end
 
+if total == 0 then
+  print(("no faulty plugin is called like '%s'"):format(pattern))
+  os.exit(1)
+end
 print(("%d of %d faulty plugins are found by the check meant for them: %.1f %%")
   :format(caught, total, 100 * caught / total))
 print(("%d more are found by another check"):format(elsewhere))

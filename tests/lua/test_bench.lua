@@ -370,6 +370,24 @@ function TestTables:test_roofline_compares_with_both_limits()
     .. "\nrelu +forward .* copy +%d+ %%\n.*")
 end
 
+function TestTables:test_methods_are_laid_beside_float64()
+  local page = folder .. "/methods.md"
+  shell.write(page, "before\n<!-- methods -->\nold\n"
+    .. "<!-- end of methods -->\nafter\n")
+  local fine, output = bench("--methods --reps 1 --max-s 0.01 --page " .. page)
+  lu.assertTrue(fine, output)
+  local text, errors = shell.read(page), {}
+  lu.assertStrMatches(text, "before\n<!%-%- methods %-%->\n.*| conv2d |.*"
+    .. "\n<!%-%- end of methods %-%->\nafter\n")
+  lu.assertNil(text:find("old", 1, true))
+  for word, method, wrong in text:gmatch(
+      "\n| ([%w_]+) | [^|]* | (%S+) |[^|]*|[^|]*| ([%d.e-]+) |") do
+    errors[#errors + 1] = wrong
+    lu.assertTrue(tonumber(wrong) < 3e-6, word .. " " .. method)
+  end
+  lu.assertTrue(#errors > 30)
+end
+
 TestReport = {}
 
 -- Rows as a file holds them, numbers made up.
@@ -407,6 +425,40 @@ function TestReport:test_has_tables_and_pictures()
     local shape = lunet.load(folder .. "/page/" .. picture):shape()
     lu.assertEquals({ shape[1], shape[3] }, { 3, 1000 })
   end
+end
+
+function TestReport:test_lays_ratios_beside_their_marks()
+  write_rows(folder .. "/rows.jsonl")
+  shell.write(folder .. "/ratios.json", [=[[
+    { "workload": "lenet5", "mode": "train", "batch": 64, "threads": 1,
+      "lunet_s": 0.001, "torch_s": 0.004, "variant": "eager", "ratio": 4.0 },
+    { "workload": "fc", "mode": "forward", "batch": 64, "threads": 1,
+      "lunet_s": 0.002, "torch_s": 0.003, "variant": "compile", "ratio": 1.5 },
+    { "workload": "copy_1gib", "mode": "copy", "batch": null, "threads": 1,
+      "lunet_s": 0.2, "torch_s": 0.2, "variant": "eager", "ratio": 1.0 } ]]=])
+  local fine, output = bench(("--report --from %s/rows.jsonl --out %s/page "
+    .. "--compare %s/ratios.json"):format(folder, folder, folder))
+  lu.assertTrue(fine, output)
+  local text = shell.read(folder .. "/page/report.md")
+  for _, line in ipairs {
+    "| 1 | 4.00 | 3 | 1 | 1 |",
+    "| lenet5 | train | eager | **below** | 64 | 1 | 1.000 | 4.000 | 4.00 | "
+      .. "4.5 |",
+    "| fc | forward | compile | above | 64 | 1 | 2.000 | 3.000 | 1.50 | 1 |",
+    "| copy_1gib | copy | eager |  | – | 1 | 200.000 | 200.000 | 1.00 | – |",
+    "(ratios1.png)",
+  } do
+    lu.assertStrContains(text, line)
+  end
+  lu.assertEquals(#lunet.load(folder .. "/page/ratios1.png"):shape(), 3)
+end
+
+function TestReport:test_stops_when_its_minutes_are_over()
+  local fine, output = bench(("--report --workload relu --minutes 1e-9 "
+    .. "--threads 1 --tries 1 --out %s/late"):format(folder))
+  lu.assertTrue(fine, output)
+  lu.assertStrContains(shell.read(folder .. "/late/report.md"),
+    "- `relu` (-, threads: 1): left out after 1e-09 minutes")
 end
 
 function TestReport:test_of_no_file()

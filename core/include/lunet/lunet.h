@@ -396,6 +396,10 @@ ln_status ln_dataset_read_idx(const char *images, const char *labels,
 /* CIFAR-10's binary batches, plain or gzip: (N,3,32,32) = byte / 255. */
 ln_status ln_dataset_read_cifar10(const char *const *paths, int64_t n,
                                   ln_dataset **out);
+/* Items (N, ...) that stay in a .npy file and are read as batches want them;
+ * bytes are divided by 255. labels: (N). */
+ln_status ln_dataset_stream_npy(const char *path, ln_tensor *labels,
+                                ln_dataset **out);
 ln_dataset *ln_dataset_retain(ln_dataset *);
 void ln_dataset_release(ln_dataset *);
 int64_t ln_dataset_count(const ln_dataset *);

@@ -1,5 +1,6 @@
 -- command_line.lua - what `lunet bench …` was asked for.
 
+local machine = require "lunet.bench.machine"
 local workloads = require "lunet.bench.workloads"
 
 local command_line = {}
@@ -21,13 +22,24 @@ or shows a table
   --plugin WORD          one layer, all its methods side by side
     --options "k = v"      its options (default: those of its example)
     --shape N,C,H,W        the shape of its input
+  --methods              layers with several methods: what each gains in
+                         forward, and its error against float64
+    --layer WORD           one of them
+    --page FILE.md         writes the table into a page, between its markers
   --profile NET          a network of the zoo, layer by layer
     --batch N              (default: 32)
+  --ladder               a 3x3 convolution from the textbook up to Winograd
+    --shape N,C,H,W        the shape of its input (default: 4,64,58,58)
+    --from FILE.c          your own ladder.c
+    --picture FILE.png     draws it, too
   --roofline             what this machine allows, and how near kernels come
 
 or writes a page
   --report               docs/bench/report.md with tables and pictures
     --from FILE            of rows measured before, instead of measuring
+    --compare FILE         with the ratios of a comparison with PyTorch
+    --minutes N            measure no longer than this (default: 8); threads are
+                           by default 1 and as many as there are cores
     --out FOLDER           instead of docs/bench
 ]]
 
@@ -40,8 +52,12 @@ local forms = {
   ["--plugin"] = { "one", "text" }, ["--options"] = { "one", "text" },
   ["--shape"] = { "one", "text" }, ["--profile"] = { "one", "text" },
   ["--batch"] = { "one", "count" }, ["--roofline"] = { "flag" },
+  ["--methods"] = { "flag" }, ["--layer"] = { "one", "text" },
+  ["--page"] = { "one", "text" },
+  ["--ladder"] = { "flag" }, ["--picture"] = { "one", "text" },
   ["--report"] = { "flag" }, ["--from"] = { "one", "text" },
-  ["--out"] = { "one", "text" }, ["--help"] = { "flag" },
+  ["--out"] = { "one", "text" }, ["--compare"] = { "one", "text" },
+  ["--minutes"] = { "one", "number" }, ["--help"] = { "flag" },
   ["--worker"] = { "flag" }, ["--case"] = { "one", "text" },
 }
 
@@ -80,12 +96,23 @@ local function check(o)
   return o
 end
 
+local function fill_in(o, defaults)
+  for name, value in pairs(defaults) do
+    if o[name] == nil then o[name] = value end
+  end
+end
+
+-- A page measures all there is, so each result gets less time.
+local function page_defaults()
+  local cores = machine.cores()
+  return { threads = cores > 1 and { 1, cores } or { 1 }, reps = 9, max_s = 3.0,
+           tries = 2, minutes = 8 }
+end
+
 -- The words -> { workload = {…}, threads = {…}, reps =, max_s =, … }; nil and
 -- a sentence where they are wrong.
 function command_line.parse(words)
-  local o = { workload = workloads.names, threads = { 1 }, reps = 15,
-              max_s = 8.0, tries = 4, batch = 32, out = "docs/bench" }
-  local i = 1
+  local o, i = {}, 1
   while words[i] do
     local option, form = words[i], forms[words[i]]
     if not form then return nil, ("unknown option '%s'"):format(option) end
@@ -99,6 +126,9 @@ function command_line.parse(words)
     end
     o[name] = value
   end
+  if o.report then fill_in(o, page_defaults()) end
+  fill_in(o, { workload = workloads.names, threads = { 1 }, reps = 15,
+               max_s = 8.0, tries = 4, batch = 32, out = "docs/bench" })
   return check(o)
 end
 

@@ -6,12 +6,22 @@ local lunet = require "lunet"
 
 local machine = {}
 
--- The processor's name, where the system tells it.
-function machine.name()
+local function cpuinfo()
   local file = io.open("/proc/cpuinfo")
   local text = file and file:read("a") or ""
   if file then file:close() end
-  return text:match("model name%s*:%s*([^\n]+)") or "an unnamed processor"
+  return text
+end
+
+-- The processor's name, where the system tells it.
+function machine.name()
+  return cpuinfo():match("model name%s*:%s*([^\n]+)") or "an unnamed processor"
+end
+
+-- How many cores the system tells of, at least 1.
+function machine.cores()
+  local _, count = ("\n" .. cpuinfo()):gsub("\nprocessor%s*:", "")
+  return math.max(count, 1)
 end
 
 local quiet = 0.10 -- as in sample.lua

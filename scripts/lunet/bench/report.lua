@@ -4,7 +4,9 @@
 local core = require "lunet_core"
 local lunet = require "lunet"
 local driver = require "lunet.bench.driver"
+local comparison = require "lunet.bench.comparison"
 local machine = require "lunet.bench.machine"
+local markdown = require "lunet.bench.markdown"
 local roofline = require "lunet.bench.roofline"
 local row_format = require "lunet.bench.row"
 local workloads = require "lunet.bench.workloads"
@@ -25,13 +27,31 @@ local function read_rows(path)
   return rows
 end
 
-local function measure_rows(o)
-  local rows = {}
-  driver.run({ workloads = o.workload, threads = o.threads, modes = o.mode,
+-- What the time no longer sufficed for is told, not left out.
+local function no_time_left(name, threads, o)
+  return row_format.failed(name, "-", threads,
+    ("left out after %g minutes; --minutes allows more"):format(o.minutes))
+end
+
+local function measure_workload(name, threads, o, rows)
+  driver.run({ workloads = { name }, threads = { threads }, modes = o.mode,
                reps = o.reps, max_s = o.max_s, tries = o.tries }, function(line)
     io.stderr:write(line, "\n")
     rows[#rows + 1] = row_format.parse(line)
   end)
+end
+
+local function measure_rows(o)
+  local rows, start = {}, core.clock()
+  for _, name in ipairs(o.workload) do
+    for _, threads in ipairs(o.threads) do
+      if core.clock() - start < 60 * o.minutes then
+        measure_workload(name, threads, o, rows)
+      else
+        rows[#rows + 1] = no_time_left(name, threads, o)
+      end
+    end
+  end
   return rows
 end
 
@@ -75,28 +95,20 @@ local function or_dash(format, value)
   return value and format:format(value) or "–"
 end
 
--- A table in Markdown: the head, then a line a row.
-local function markdown(head, rows)
-  local lines = { "| " .. table.concat(head, " | ") .. " |",
-                  "|---|---|" .. ("--:|"):rep(#head - 2) }
-  for _, row in ipairs(rows) do
-    lines[#lines + 1] = "| " .. table.concat(row, " | ") .. " |"
-  end
-  return table.concat(lines, "\n")
-end
-
-local function net_table(rows)
+local function net_table(rows, limits)
   local cells = {}
   for i, row in ipairs(rows) do
     cells[i] = { row.workload, row.mode, row.batch, row.threads,
                  milliseconds(row.median_s),
                  ("%.0f"):format(row.images_per_s),
                  ("%.1f"):format(row.gflops),
+                 ("%.0f %%"):format(1e11 * row.gflops /
+                                    limits[row.threads].flops),
                  ("%.0f"):format(row.peak_rss_mb),
                  ("%.2f"):format(row.other_cpu) }
   end
   return markdown({ "network", "mode", "batch", "threads", "ms", "images/s",
-                    "GFLOP/s", "peak MB", "others" }, cells)
+                    "GFLOP/s", "of peak", "peak MB", "others" }, cells)
 end
 
 local function layer_table(rows, limits)
@@ -184,10 +196,11 @@ end
 local page = [[
 # What was measured
 
-%s, %s, Lunet %s, instruction set %s. Written by `lunet bench --report`;
-[how to read it](README.md).
+%s, %s, cores: %d, Lunet %s, instruction set %s. Written by
+`lunet bench --report`; [how to read it](README.md). "Others" are the cores that
+other programs kept busy meanwhile: distrust a row where they are many.
 
-## What the machine allows
+%s## What the machine allows
 
 %s
 
@@ -226,6 +239,20 @@ local function write(path, text)
   print("wrote " .. path)
 end
 
+-- The ratios to PyTorch, where there is a file of them.
+local function comparison_section(o)
+  if not o.compare then return "" end
+  local rows, pictures = comparison.read(o.compare), ""
+  for _, n in ipairs(comparison.threads_of(rows)) do
+    local title = ("PyTorch's time / Lunet's, threads: %d"):format(n)
+    pictures = pictures .. show(o.out, ("ratios%d.png"):format(n), title,
+      lunet.picture.bars {
+        bars = comparison.bars(rows, n), title = title, limit = 1,
+        limit_name = "1: as fast (green: mark reached, red: below it)" })
+  end
+  return comparison.section(rows, pictures)
+end
+
 return function(o)
   local rows = o.from and read_rows(o.from) or measure_rows(o)
   local threads, limits = threads_of(rows), {}
@@ -247,11 +274,12 @@ return function(o)
       limit_name = limit_name }))
   end
   write(o.out .. "/report.md", page:format(
-    os.date("%Y-%m-%d"), machine.name(), lunet.version,
-    most.isas[#most.isas].isa, limit_table(limits, threads),
+    os.date("%Y-%m-%d"), machine.name(), machine.cores(), lunet.version,
+    most.isas[#most.isas].isa, comparison_section(o),
+    limit_table(limits, threads),
     picture("networks.png", nets, "gflops", "Networks, useful GFLOP/s",
             most.flops / 1e9, peak),
-    net_table(nets),
+    net_table(nets, limits),
     picture("layers.png", layers, "gflops", "Layers, GFLOP/s",
             most.flops / 1e9, peak),
     picture("memory.png", layers, "gbytes_per_s",
