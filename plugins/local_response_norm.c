@@ -133,8 +133,8 @@ static ln_status backward(const void *self, const ln_call *call) {
 
 /* ---- method "roots" ------------------------------------------------------ */
 
-/* For beta = 3/4: s^(3/4) = sqrt(s) * sqrt(sqrt(s)). A CPU takes the roots of up
- * to 16 numbers at once, where powf is a call for each of them. */
+/* For beta = 3/4: s^(3/4) = sqrt(s) * sqrt(sqrt(s)). A CPU takes the roots of
+ * up to 16 numbers at once, where powf is a call for each of them. */
 
 static ln_status roots_plan(const void *self, ln_infer *io) {
   (void)io;
