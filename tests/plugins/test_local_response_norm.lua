@@ -46,6 +46,21 @@ function TestLocalResponseNorm:test_defaults()
     { { 100 / (1 + 1e-4 / 2 * 100 ^ 2) ^ 0.75 } })
 end
 
+function TestLocalResponseNorm:test_roots_equal_textbook()
+  for _ = 1, 40 do
+    helpers.assert_equals_textbook("local_response_norm", "roots", {
+      size = math.random(9), alpha = math.random(), k = 1 + math.random() },
+      random { math.random(3), math.random(9), math.random(7), math.random(7) })
+  end
+end
+
+-- Another exponent has no roots.
+function TestLocalResponseNorm:test_roots_are_for_three_quarters()
+  local norm = nn.local_response_norm { size = 3, beta = 0.5, method = "roots" }
+  helpers.assert_refused('the method "roots" of local_response_norm does not '
+    .. "work here", norm.forward, norm, random { 1, 4, 2, 2 })
+end
+
 function TestLocalResponseNorm:test_places_do_not_see_each_other()
   local norm = nn.local_response_norm { size = 3, alpha = 1 }
   local x = random { 2, 5, 3, 4 }
@@ -64,9 +79,12 @@ function TestLocalResponseNorm:test_gradients()
   for _, size in ipairs { 1, 2, 3, 4, 5, 9 } do
     for _, beta in ipairs { 0.5, 0.75, 2, -1 } do
       for _, k in ipairs { 1, 2 } do
-        local norm = nn.local_response_norm { size = size, alpha = 0.8,
-          beta = beta, k = k }
-        helpers.assert_gradients(norm, { random { 2, 6, 2, 2 } })
+        local roots = beta == 0.75 and "roots" or nil
+        for _, method in ipairs { "textbook", roots } do
+          local norm = nn.local_response_norm { size = size, alpha = 0.8,
+            beta = beta, k = k, method = method }
+          helpers.assert_gradients(norm, { random { 2, 6, 2, 2 } })
+        end
       end
     end
   end
