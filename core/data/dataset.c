@@ -251,6 +251,16 @@ ln_status ln_dataset_new_batch(const ln_dataset *d, int64_t n, ln_tensor **x,
   return LN_OK;
 }
 
+ln_status ln_dataset_labels(const ln_dataset *d, const int64_t *order,
+                            int64_t n, ln_tensor **out) {
+  if (ln_dataset_check_order(d, order, n) != LN_OK ||
+      ln_tensor_new(&LN_SHAPE(n), out) != LN_OK)
+    return LN_FAILED;
+  for (int64_t i = 0; i < n; i++) (*out)->data[i] = d->labels[order[i]];
+  ln_tensor_touch(*out);
+  return LN_OK;
+}
+
 ln_status ln_dataset_gather(const ln_dataset *d, const int64_t *order,
                             int64_t n, ln_tensor **x, ln_tensor **labels) {
   if (ln_dataset_check_order(d, order, n) != LN_OK ||

@@ -1,5 +1,5 @@
-/* npy_items.c - a dataset whose items stay in a .npy file (N, ...) until a batch
- * wants them, for sets that are larger than memory.
+/* npy_items.c - a dataset whose items stay in a .npy file (N, ...) until a
+ * batch wants them, for sets that are larger than memory.
  *
  * Each item is read by its place (pread), so any number of threads can read at
  * once, and nothing of the file is kept: what was read before stays in the

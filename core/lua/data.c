@@ -140,6 +140,18 @@ static int gather(lua_State *L) {
   return push_batch(L, x, labels);
 }
 
+/* dataset:labels{ 3, 1, 2 } -> labels */
+static int labels_of(lua_State *L) {
+  static const char what[] = "dataset:labels";
+  const ln_dataset *dataset = check_dataset(L, what);
+  int64_t n = 0;
+  const int64_t *order = push_order(L, 2, dataset, what, &n);
+  ln_tensor *labels = NULL;
+  ln_lua_check(L, ln_dataset_labels(dataset, order, n, &labels));
+  ln_lua_push_tensor(L, labels);
+  return 1;
+}
+
 /* ---- loaders ------------------------------------------------------------- */
 
 static void free_loader(void *loader) {
@@ -185,6 +197,7 @@ void ln_lua_open_data(lua_State *L) {
   static const luaL_Reg dataset_methods[] = { { "count", count },
                                               { "item_shape", item_shape },
                                               { "gather", gather },
+                                              { "labels", labels_of },
                                               { NULL, NULL } };
   static const luaL_Reg loader_methods[] = { { "next", next }, { NULL, NULL } };
   static const luaL_Reg none[] = { { NULL, NULL } };

@@ -86,12 +86,36 @@ static taps_inside taps_inside_of(const axis *y, int64_t q) {
   return t;
 }
 
-/* Row q of some filters, the first of them k, into the band's row r. */
-static void compute_row(const job *j, const place *p, int64_t q, int64_t r,
+/* Rows of outputs that meet the same taps. */
+typedef struct run_of_rows {
+  int64_t q, r, rows; /* the first of the output, of the band; how many */
+} run_of_rows;
+
+static run_of_rows run_at(const job *j, int64_t q, int64_t r, int64_t end) {
+  const taps_inside first = taps_inside_of(&j->y, q);
+  int64_t rows = 1;
+  for (; r + rows < end; rows++) {
+    const taps_inside next = taps_inside_of(&j->y, q + rows);
+    if (next.begin != first.begin || next.end != first.end) break;
+  }
+  return (run_of_rows){ q, r, rows };
+}
+
+/* Where the next pixels of a run lie, across the ends of rows. */
+static void list_pixels(const job *j, int64_t pixel, ptrdiff_t *at) {
+  int64_t row = pixel / j->x.size, column = pixel % j->x.size;
+  for (int v = 0; v < LN_MOST_VECTORS; v++) {
+    at[v] = (row * j->turned.row + column) * LN_VECTOR;
+    if (++column == j->x.size) column = 0, row++;
+  }
+}
+
+/* A run of rows of some filters, the first of them k. */
+static void compute_run(const job *j, const place *p, const run_of_rows *n,
                         int64_t k) {
   const int64_t filters = smaller(j->filters, j->K - k);
   const int64_t tap_row = j->C * j->x.taps, pixels = j->rows * j->x.size;
-  const taps_inside inside = taps_inside_of(&j->y, q);
+  const taps_inside inside = taps_inside_of(&j->y, n->q);
   const ln_pixel_lanes f = {
     .taps = (inside.end - inside.begin) * tap_row,
     .offset = p->offset + inside.begin * tap_row,
@@ -101,15 +125,27 @@ static void compute_row(const job *j, const place *p, int64_t q, int64_t r,
     .to_filter = pixels * LN_VECTOR,
     .rectify = j->rectify,
   };
-  const float *row = p->turned + q * j->turned.row * LN_VECTOR;
-  float *to = p->band + (k * pixels + r * j->x.size) * LN_VECTOR;
-  for (int64_t i = 0; i < j->x.size; i += LN_MOST_VECTORS) {
+  const float *from = p->turned + n->q * j->turned.row * LN_VECTOR;
+  float *to = p->band + (k * pixels + n->r * j->x.size) * LN_VECTOR;
+  const int64_t all = n->rows * j->x.size;
+  for (int64_t i = 0; i < all; i += LN_MOST_VECTORS) {
     /* the last pixels overlap the ones before them */
-    const int64_t first = smaller(i, j->x.size - LN_MOST_VECTORS);
-    const ptrdiff_t at[] = { 0, LN_VECTOR, 2 * LN_VECTOR, 3 * LN_VECTOR };
-    ln_pixel_lanes_block(&f, filters, row + first * LN_VECTOR, at,
-                         to + first * LN_VECTOR);
+    const int64_t first = smaller(i, all - LN_MOST_VECTORS);
+    ptrdiff_t at[LN_MOST_VECTORS];
+    list_pixels(j, first, at);
+    ln_pixel_lanes_block(&f, filters, from, at, to + first * LN_VECTOR);
   }
+}
+
+/* Rows [q, q + rows), all filters. */
+static void compute_band(const job *j, const place *p, int64_t q,
+                         int64_t rows) {
+  for (int64_t k = 0; k < j->K; k += j->filters)
+    for (int64_t r = 0; r < rows;) {
+      const run_of_rows n = run_at(j, q + r, r, rows);
+      compute_run(j, p, &n, k);
+      r += n.rows;
+    }
 }
 
 static void turn_band_back(const job *j, const place *p, int64_t q,
@@ -138,8 +174,7 @@ static void compute_task(const job *j, int64_t task, float *scratch) {
   turn(&j->turned, j->in, j->G, p.n, p.images, p.g, j->end, pixels);
   for (int64_t q = 0; q < j->y.size; q += j->rows) {
     const int64_t rows = smaller(j->rows, j->y.size - q);
-    for (int64_t k = 0; k < j->K; k += j->filters)
-      for (int64_t r = 0; r < rows; r++) compute_row(j, &p, q + r, r, k);
+    compute_band(j, &p, q, rows);
     turn_band_back(j, &p, q, rows);
   }
 }

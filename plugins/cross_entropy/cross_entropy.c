@@ -35,7 +35,7 @@ static ln_status infer(const void *self, ln_infer *io) {
         io->host,
         "the scores have no classes: (N,K) = (%" PRId64 ",%" PRId64 ")", N, K);
   io->saved = N * (int64_t)sizeof(double);
-  io->flops = 4 * (double)N * (double)K;
+  io->flops = 16 * (double)N * (double)K; /* of which exp takes a dozen */
   io->flops_backward = io->flops;
   return LN_OK;
 }

@@ -40,13 +40,7 @@ end
 function dataset:item_shape() return self.source:item_shape() end
 
 -- The class ids of all samples, a tensor (N).
-function dataset:all_labels()
-  local list = {}
-  for _, labels in self:batches { size = 1000 } do
-    table.move(labels:tolist(), 1, labels:numel(), #list + 1, list)
-  end
-  return core.tensor(list)
-end
+function dataset:all_labels() return self.source:labels(self.order) end
 
 -- Sample i (from 1) and its class id (from 0).
 function dataset:get(i)

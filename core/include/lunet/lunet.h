@@ -404,6 +404,9 @@ ln_dataset *ln_dataset_retain(ln_dataset *);
 void ln_dataset_release(ln_dataset *);
 int64_t ln_dataset_count(const ln_dataset *);
 const ln_shape *ln_dataset_item_shape(const ln_dataset *);
+/* The labels of items order[0..n): float32 (n). Reads no items. */
+ln_status ln_dataset_labels(const ln_dataset *, const int64_t *order,
+                            int64_t n, ln_tensor **out);
 /* Items order[0..n) as one batch; labels as float32 (N). */
 ln_status ln_dataset_gather(const ln_dataset *, const int64_t *order,
                             int64_t n, ln_tensor **x, ln_tensor **labels);

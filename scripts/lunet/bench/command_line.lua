@@ -32,6 +32,7 @@ or shows a table
     --shape N,C,H,W        the shape of its input (default: 4,64,58,58)
     --from FILE.c          your own ladder.c
     --picture FILE.png     draws it, too
+  --scale                do time and memory grow as the work does?
   --roofline             what this machine allows, and how near kernels come
 
 or writes a page
@@ -54,6 +55,7 @@ local forms = {
   ["--batch"] = { "one", "count" }, ["--roofline"] = { "flag" },
   ["--methods"] = { "flag" }, ["--layer"] = { "one", "text" },
   ["--page"] = { "one", "text" },
+  ["--scale"] = { "flag" },
   ["--ladder"] = { "flag" }, ["--picture"] = { "one", "text" },
   ["--report"] = { "flag" }, ["--from"] = { "one", "text" },
   ["--out"] = { "one", "text" }, ["--compare"] = { "one", "text" },

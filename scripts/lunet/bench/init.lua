@@ -40,6 +40,7 @@ local function task(o)
   if o.profile then return require "lunet.bench.profile" end
   if o.methods then return require "lunet.bench.methods" end
   if o.ladder then return require("lunet.bench.ladder").run end
+  if o.scale then return require("lunet.bench.scale").run end
   if o.roofline then return require("lunet.bench.roofline").run end
   if o.report then return require "lunet.bench.report" end
   return measure
