@@ -30,6 +30,7 @@ enum {
   LN_BLOCK_ROWS = LN_VECTOR_REGISTERS == 32 ? 14 : 6,
   LN_DEPTH = 256,
   LN_TILE_COLUMNS = 256,
+  LN_AHEAD = 12, /* steps of p */
   /* Rows of a, copied, are this far apart: no power of two, which the caches
    * would put on one pile. */
   LN_A_ROW = LN_DEPTH + 16,
@@ -72,7 +73,10 @@ LN_INLINE void ln_block_product(const int rows, const int vectors,
   for (int64_t p = 0; p < depth; p++, a += a_step, b += b_row) {
     ln_vector b0 = ln_load(b);
     ln_vector b1 = vectors > 1 ? ln_load(b + LN_VECTOR) : b0;
-    if (vectors > 1 && copy) {
+    if (vectors > 1 && copy) { /* b lies far apart: it is sent for in time */
+      const float *ahead = p + LN_AHEAD < depth ? b + LN_AHEAD * b_row : b;
+      __builtin_prefetch(ahead);
+      __builtin_prefetch(ahead + LN_VECTOR);
       ln_store(copy, b0);
       ln_store(copy + LN_VECTOR, b1);
       copy += LN_PANEL;
