@@ -36,7 +36,8 @@ local function time_table()
   for _, name in ipairs(timed_nets) do
     local row = { name }
     for _, batch in ipairs(batches) do
-      row[#row + 1] = ("%.1f"):format(1e6 * seconds_of_step(name, batch) / batch)
+      local seconds = seconds_of_step(name, batch) / batch
+      row[#row + 1] = ("%.1f"):format(1e6 * seconds)
     end
     rows[#rows + 1] = row
   end
