@@ -21,8 +21,9 @@ enum { BLOCK = 4 /* rows */, MOST_SIDE = 5, MOST_TAPS = 25 };
 
 /* ---- planes of pixels ---------------------------------------------------- */
 
-/* So many floats are loaded before and behind a row, whatever stands there. */
-enum { MARGIN = 2 * LN_VECTOR + 8 };
+/* Up to so many floats are loaded before and behind a row, whatever stands
+ * there: a strip at its end reads four vectors. */
+enum { MARGIN = 4 * LN_VECTOR };
 
 typedef struct plane {
   const float *pixels; /* H x W, with a margin before and behind */
