@@ -8,6 +8,9 @@
 /* Small items go by MOST_ITEMS, which fills the widest vector with one image a
  * lane, as long as that leaves two slices. */
 #define SMALL_ITEM_WORK 1e6
+/* Of huge tensors there are more: Ctrl-C waits for the end of a slice. */
+#define MOST_NUMBERS     16e6
+#define MOST_SLICES_EVER 256
 /* Each slice has gradients of its own for the weights: bound their memory. */
 #define MOST_GRADIENT_BYTES (64 << 20)
 /* Below this much work in a step the other threads stay asleep. */
@@ -27,27 +30,43 @@ static int64_t largest_weights(const ln_net *net) {
   return most;
 }
 
+static double numbers_of(const ln_inference *r) {
+  double numbers = 0;
+  for (int k = 0; k < r->n_y; k++) numbers += (double)ln_count(&r->y[k]);
+  return numbers;
+}
+
 /* Arithmetic, and 4 for each number moved. */
 static double work_of(const ln_inference *r) {
-  double work = r->flops;
-  for (int k = 0; k < r->n_y; k++) work += 4.0 * (double)ln_count(&r->y[k]);
-  return work;
+  return r->flops + 4 * numbers_of(r);
+}
+
+/* The most slices that a batch is cut into, for all its outputs together. */
+static int64_t most_slices(const ln_net *net, double numbers) {
+  int64_t slices = MOST_SLICES, weights = largest_weights(net);
+  if (numbers > MOST_NUMBERS * MOST_SLICES_EVER)
+    slices = MOST_SLICES_EVER;
+  else if (numbers > MOST_NUMBERS * MOST_SLICES)
+    slices = (int64_t)(numbers / MOST_NUMBERS);
+  if (weights * slices > MOST_GRADIENT_BYTES)
+    slices = MOST_GRADIENT_BYTES / weights;
+  return slices < 2 ? 2 : slices;
 }
 
 /* A function of shapes alone: results must not depend on the machine. */
 int64_t ln_slice_items(const ln_net *net, const ln_inference *nodes,
                        int64_t batch) {
-  double work = 1;
-  for (int64_t i = 0; i < net->n_nodes; i++) work += work_of(&nodes[i]);
+  double work = 1, numbers = 0;
+  for (int64_t i = 0; i < net->n_nodes; i++) {
+    work += work_of(&nodes[i]);
+    numbers += numbers_of(&nodes[i]);
+  }
   double item = work / (double)(batch ? batch : 1);
   bool small = item < SMALL_ITEM_WORK && batch >= 2 * MOST_ITEMS;
   double wanted = SLICE_WORK / item;
   int64_t items =
       small || wanted > MOST_ITEMS ? MOST_ITEMS : (int64_t)wanted + 1;
-  int64_t slices = MOST_SLICES, weights = largest_weights(net);
-  if (weights * slices > MOST_GRADIENT_BYTES)
-    slices = MOST_GRADIENT_BYTES / weights;
-  if (slices < 2) slices = 2;
+  int64_t slices = most_slices(net, numbers);
   int64_t least = (batch + slices - 1) / slices;
   return items > least ? items : least;
 }
