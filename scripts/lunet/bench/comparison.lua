@@ -101,8 +101,9 @@ function comparison.section(rows, pictures)
   return table.concat({
     "## Beside PyTorch", "",
     "Both sides in alternation; the ratio is PyTorch's time over Lunet's, so",
-    "above 1 Lunet is the faster. PyTorch runs in that variant of those compared",
-    "that is its best for the row. The mean is geometric, over the networks.",
+    "above 1 Lunet is the faster. PyTorch runs in that variant of those",
+    "compared that is its best for the row. The mean is geometric, over the",
+    "networks.",
     "",
     markdown({ "threads", "mean of networks", "its mark", "at or above mark",
                "below" }, sums, 0), "",
