@@ -157,13 +157,13 @@ static bool puts_V_first(int64_t C, int64_t K, int64_t tiles) {
 
 /* A convolution of N images of C channels, to K channels of OH x OW. */
 static job job_of(int64_t N, int64_t C, int64_t K, int64_t OH, int64_t OW,
-                  int64_t R) {
+                  int64_t R, bool keeps_U) {
   job j = { .t = tiling_of(N, POINTS + 1 - R, OH, OW, wanted_tiles(C)),
             .K = K,
             .OH = OH,
             .OW = OW };
   const int64_t all = N * j.t.down * j.t.across;
-  j.V_first = puts_V_first(C, K, all);
+  j.V_first = !keeps_U && puts_V_first(C, K, all);
   if (j.V_first) j.t = tiling_of(N, j.t.m, OH, OW, all);
   j.panels = divide_up(K, PANEL);
   const int64_t blocks = larger(blocks_of(&j.t), 1);
@@ -175,15 +175,15 @@ static job job_of(int64_t N, int64_t C, int64_t K, int64_t OH, int64_t OW,
   return j;
 }
 
-static job forward_job(const sizes *s) {
-  job j = job_of(s->N, s->C, s->K, s->OH, s->OW, s->KH);
+static job forward_job(const sizes *s, bool training) {
+  job j = job_of(s->N, s->C, s->K, s->OH, s->OW, s->KH, !training);
   j.pad[0] = s->P[0], j.pad[1] = s->P[1];
   return j;
 }
 
 /* dx reads dy with the padding that is left to a whole filter. */
 static job data_job(const sizes *s) {
-  job j = job_of(s->N, s->K, s->C, s->H, s->W, s->KH);
+  job j = job_of(s->N, s->K, s->C, s->H, s->W, s->KH, false);
   j.pad[0] = s->KH - 1 - s->P[0], j.pad[1] = s->KW - 1 - s->P[1];
   return j;
 }
@@ -353,9 +353,11 @@ ln_status LN_FOR_ISA(winograd_any_plan)(const void *self, ln_infer *io) {
   if (s.KH != s.KW || (s.KH != 3 && s.KH != 5) || s.G != 1) return LN_UNSUITED;
   for (int d = 0; d < 2; d++)
     if (s.S[d] != 1 || s.D[d] != 1) return LN_UNSUITED;
-  const job forward = forward_job(&s), data = data_job(&s);
-  io->scratch = larger(scratch_bytes(&forward), scratch_bytes(&data));
-  if (!forward.V_first) io->packed[0] = U_bytes(s.C, s.K);
+  const job forward = forward_job(&s, true), data = data_job(&s);
+  const job evaluation = forward_job(&s, false);
+  io->scratch = larger(larger(scratch_bytes(&forward), scratch_bytes(&data)),
+                       scratch_bytes(&evaluation));
+  io->packed[0] = U_bytes(s.C, s.K);
   io->workspace =
       larger(workspace_bytes(&forward, s.C), workspace_bytes(&data, s.K));
   return LN_FOR_ISA(winograd_weights_plan)(&s, io);
@@ -379,11 +381,12 @@ static ln_status run(job *j, const ln_call *call) {
 }
 
 /* U is four times as large as w. While training, w changes with every step: U
- * is made anew for each pass, in memory that all layers share. */
+ * is made anew for each pass, in memory that all layers share. In evaluation it
+ * is made once and kept. */
 ln_status LN_FOR_ISA(winograd_forward)(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, call);
   const packing filters = forward_filters(&s, call);
-  job j = forward_job(&s);
+  job j = forward_job(&s, call->training);
   j.x = images_of(call->x[0]);
   j.filters = &filters;
   j.bias = ln_w(call, 1);
