@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/temporary.h"
+
 static ln_compiler compile;
 static void *compile_arg;
 
@@ -28,13 +30,12 @@ bool ln_is_source(const char *name) {
 
 static ln_status make_folder(void) {
   if (folder[0]) return LN_OK;
-  const char *where = getenv("TMPDIR");
   snprintf(folder, sizeof folder, "%s/lunet-check-XXXXXX",
-           where && *where ? where : "/tmp");
+           ln_temporary_place());
   if (mkdtemp(folder)) return LN_OK;
   folder[0] = 0;
   return ln_set_error("no temporary folder can be made in %s",
-                      where && *where ? where : "/tmp");
+                      ln_temporary_place());
 }
 
 /* 1.so, 2.so, ...: sources of one name from several folders do not meet. */

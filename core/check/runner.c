@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/temporary.h"
 #include "check/shared_object.h"
 #include "check/watch.h"
 #include "host/registry.h"
@@ -37,7 +38,8 @@ void ln_findings_add(ln_findings *all, const ln_finding *f) {
 
 /* What the plugin prints is not to disturb the report. */
 static void divert_output(void) {
-  char name[] = "/tmp/lunet-check-XXXXXX";
+  char name[4096];
+  snprintf(name, sizeof name, "%s/lunet-check-XXXXXX", ln_temporary_place());
   if (getenv("LUNET_CHECK_SANITIZED")) return; /* its words are the finding */
   const int file = mkstemp(name);
   if (file < 0) return;

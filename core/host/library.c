@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/temporary.h"
 #include "base/text.h"
 #include "host/elf.h"
 
@@ -269,9 +270,8 @@ static ln_status copy_file(const char *file, const char *copy) {
 ln_status ln_library_open_copy(const char *file, const char *origin,
                                ln_library **out) {
   static int copies;
-  const char *where = getenv("TMPDIR");
   ln_text folder = { 0 }, copy = { 0 };
-  ln_text_add(&folder, "%s/lunet-XXXXXX", where && *where ? where : P_tmpdir);
+  ln_text_add(&folder, "%s/lunet-XXXXXX", ln_temporary_place());
   if (!folder.s || !mkdtemp(folder.s)) {
     ln_text_free(&folder);
     return ln_set_error("no folder for a private copy of it can be made");

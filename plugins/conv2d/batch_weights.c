@@ -87,12 +87,6 @@ static void add_band(const job *j, const place *p, int64_t n, int64_t images,
   ln_pixel_gradient_taps(&f, p->filters, j->taps, p->offset, p->sums);
 }
 
-static float sum_of_lanes(const float *lanes) {
-  double sum = 0;
-  for (int i = 0; i < LN_VECTOR; i++) sum += lanes[i];
-  return (float)sum;
-}
-
 /* The sums come in order of row, channel, column. */
 static void store_sums(const job *j, const place *p) {
   for (int64_t k = 0; k < p->filters; k++) {
@@ -101,7 +95,8 @@ static void store_sums(const job *j, const place *p) {
     for (int64_t i = 0; i < j->y.taps; i++)
       for (int64_t c = 0; c < j->C; c++)
         for (int64_t m = 0; m < j->x.taps; m++, sum += LN_VECTOR)
-          dw[(c * j->y.taps + i) * j->x.taps + m] = sum_of_lanes(sum);
+          dw[(c * j->y.taps + i) * j->x.taps + m] =
+              (float)ln_sum_of_lanes(ln_load(sum));
   }
 }
 

@@ -343,12 +343,6 @@ typedef struct weights_job {
   const ln_call *call;
 } weights_job;
 
-static float sum_of(ln_vector v) {
-  double sum = 0;
-  for (int i = 0; i < LN_VECTOR; i++) sum += v[i];
-  return (float)sum;
-}
-
 /* One channel, through all images. */
 static void channel_gradient(const weights_job *j, int64_t c, float *room) {
   const sizes *s = j->s;
@@ -367,8 +361,9 @@ static void channel_gradient(const weights_job *j, int64_t c, float *room) {
   }
   const int64_t all = s->KH * s->KW;
   float *dw = ln_dw(j->call, 0), *db = ln_dw(j->call, 1);
-  for (int64_t t = 0; dw && t < all; t++) dw[c * all + t] = sum_of(taps[t]);
-  if (db) db[c] = sum_of(bias);
+  for (int64_t t = 0; dw && t < all; t++)
+    dw[c * all + t] = (float)ln_sum_of_lanes(taps[t]);
+  if (db) db[c] = (float)ln_sum_of_lanes(bias);
 }
 
 static int64_t weights_floats(const sizes *s) {

@@ -133,9 +133,8 @@ static void store_pixel_lanes(const job *j, const place *p) {
   for (int64_t k = 0; k < p->filters; k++)
     for (int64_t t = 0; t < j->taps; t++) {
       const float *lanes = p->sums + (k * j->padded + t) * LN_VECTOR;
-      double sum = 0;
-      for (int i = 0; i < LN_VECTOR; i++) sum += lanes[i];
-      j->dw[(p->g * j->K + p->k + k) * j->taps + t] = (float)sum;
+      j->dw[(p->g * j->K + p->k + k) * j->taps + t] =
+          (float)ln_sum_of_lanes(ln_load(lanes));
     }
 }
 

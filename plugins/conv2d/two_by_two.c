@@ -124,11 +124,6 @@ LN_INLINE void products_to_filter(const ln_vector u[PRODUCTS],
 
 /* ---- maps of LN_VECTOR channels, which lie side by side in memory -------- */
 
-#define EVEN(i, s) (2 * (i))
-#define ODD(i, s)  (2 * (i) + 1)
-#define LOW(i, s)  ((i) / 2 + (i) % 2 * LN_VECTOR)
-#define HIGH(i, s) (LN_VECTOR / 2 + (i) / 2 + (i) % 2 * LN_VECTOR)
-
 /* A vector for each pixel; lanes beyond the last channel are 0. */
 LN_INLINE void load_maps(const float *from, int64_t channels,
                          ln_vector x[PIXELS]) {
@@ -140,26 +135,26 @@ LN_INLINE void load_maps(const float *from, int64_t channels,
   const ln_vector a = ln_load(from), b = ln_load(from + LN_VECTOR);
   const ln_vector c = ln_load(from + 2 * LN_VECTOR);
   const ln_vector d = ln_load(from + 3 * LN_VECTOR);
-  const ln_vector even[] = { LN_PICK(a, b, EVEN), LN_PICK(c, d, EVEN) };
-  const ln_vector odd[] = { LN_PICK(a, b, ODD), LN_PICK(c, d, ODD) };
-  x[0] = LN_PICK(even[0], even[1], EVEN);
-  x[1] = LN_PICK(odd[0], odd[1], EVEN);
-  x[2] = LN_PICK(even[0], even[1], ODD);
-  x[3] = LN_PICK(odd[0], odd[1], ODD);
+  const ln_vector even[] = { LN_PICK(a, b, LN_EVEN), LN_PICK(c, d, LN_EVEN) };
+  const ln_vector odd[] = { LN_PICK(a, b, LN_ODD), LN_PICK(c, d, LN_ODD) };
+  x[0] = LN_PICK(even[0], even[1], LN_EVEN);
+  x[1] = LN_PICK(odd[0], odd[1], LN_EVEN);
+  x[2] = LN_PICK(even[0], even[1], LN_ODD);
+  x[3] = LN_PICK(odd[0], odd[1], LN_ODD);
 }
 
 LN_INLINE void store_maps(const ln_vector y[PIXELS], int64_t channels,
                           float *to) {
   float all[PIXELS * LN_VECTOR];
   float *at = channels < LN_VECTOR ? all : to;
-  const ln_vector even[] = { LN_PICK(y[0], y[2], LOW),
-                             LN_PICK(y[0], y[2], HIGH) };
-  const ln_vector odd[] = { LN_PICK(y[1], y[3], LOW),
-                            LN_PICK(y[1], y[3], HIGH) };
+  const ln_vector even[] = { LN_PICK(y[0], y[2], LN_FIRST),
+                             LN_PICK(y[0], y[2], LN_SECOND) };
+  const ln_vector odd[] = { LN_PICK(y[1], y[3], LN_FIRST),
+                            LN_PICK(y[1], y[3], LN_SECOND) };
 #pragma GCC unroll 2
   for (int h = 0; h < 2; h++) {
-    ln_store(at + 2 * h * LN_VECTOR, LN_PICK(even[h], odd[h], LOW));
-    ln_store(at + (2 * h + 1) * LN_VECTOR, LN_PICK(even[h], odd[h], HIGH));
+    ln_store(at + 2 * h * LN_VECTOR, LN_PICK(even[h], odd[h], LN_FIRST));
+    ln_store(at + (2 * h + 1) * LN_VECTOR, LN_PICK(even[h], odd[h], LN_SECOND));
   }
   if (at == all) memcpy(to, all, (size_t)(channels * PIXELS) * sizeof *to);
 }

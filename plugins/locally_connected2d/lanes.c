@@ -68,7 +68,7 @@ static job job_of(const void *self, const ln_call *call) {
   return j;
 }
 
-ln_status FOR_ISA(lanes_plan)(const void *self, ln_infer *io) {
+ln_status LN_FOR_ISA(lanes_plan)(const void *self, ln_infer *io) {
   const sizes s = sizes_from(self, &io->x[0], &io->y[0]);
   const job j = job_from(&s);
   const double images = ((double)j.x_block + (double)j.y_block) *
@@ -211,7 +211,7 @@ static void places_forward(void *arg, const ln_chunk *chunk) {
   }
 }
 
-ln_status FOR_ISA(lanes_forward)(const void *self, const ln_call *call) {
+ln_status LN_FOR_ISA(lanes_forward)(const void *self, const ln_call *call) {
   job j = job_of(self, call);
   ln_status status = turn(&j, pieces_to_lanes, call->x[0], j.X, j.x_block);
   if (status == LN_OK)
@@ -272,7 +272,7 @@ static void bands_to_dx(void *arg, const ln_chunk *chunk) {
   }
 }
 
-ln_status FOR_ISA(lanes_backward)(const void *self, const ln_call *call) {
+ln_status LN_FOR_ISA(lanes_backward)(const void *self, const ln_call *call) {
   job j = job_of(self, call);
   const int64_t bands = (j.s.OH - 1) / band_height(&j.s) + 1;
   ln_status status = turn(&j, pieces_to_lanes, call->dy[0], j.Y, j.y_block);
@@ -368,8 +368,8 @@ static void places_to_dw(void *arg, const ln_chunk *chunk) {
   }
 }
 
-ln_status FOR_ISA(lanes_backward_weights)(const void *self,
-                                          const ln_call *call) {
+ln_status LN_FOR_ISA(lanes_backward_weights)(const void *self,
+                                             const ln_call *call) {
   job j = job_of(self, call);
   locally_connected2d_bias_gradient(&j.s, call);
   if (!ln_dw(call, 0)) return LN_OK;

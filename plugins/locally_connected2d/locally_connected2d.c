@@ -216,13 +216,7 @@ static ln_status backward_weights(const void *self, const ln_call *call) {
     .backward_weights = lanes_backward_weights_##suffix                        \
   }
 
-static const ln_kernel kernels[] = {
-#ifdef __x86_64__
-  LANES(LN_CPU_AVX512, avx512),
-  LANES(LN_CPU_AVX2_FMA, avx2),
-#endif
-  LANES(0, baseline),
-};
+static const ln_kernel kernels[] = { LN_FOR_EACH_ISA(LANES) };
 
 static const ln_layer layer = {
   LN_LAYER,

@@ -2,6 +2,7 @@
 #ifndef LOCALLY_CONNECTED2D_H
 #define LOCALLY_CONNECTED2D_H
 
+#include <lunet/kernels/per_isa.h>
 #include <lunet/plugin.h>
 
 typedef struct locally_connected2d {
@@ -41,22 +42,13 @@ static inline sizes sizes_of(const locally_connected2d *o,
 /* db[k,oy,ox] = sum over n of dy[n,k,oy,ox], where it is wanted. */
 void locally_connected2d_bias_gradient(const sizes *s, const ln_call *call);
 
-/* lanes.c is compiled once for each instruction set; LN_SUFFIX is its name,
- * and FOR_ISA(lanes_forward) is lanes_forward_avx512. */
-#define JOIN_(a, b)   a##_##b
-#define JOIN(a, b)    JOIN_(a, b)
-#define FOR_ISA(name) JOIN(name, LN_SUFFIX)
-
+/* lanes.c, compiled for each instruction set. */
 #define DECLARE_LANES(suffix)                                                  \
   ln_status lanes_plan_##suffix(const void *self, ln_infer *io);               \
   ln_status lanes_forward_##suffix(const void *self, const ln_call *c);        \
   ln_status lanes_backward_##suffix(const void *self, const ln_call *c);       \
   ln_status lanes_backward_weights_##suffix(const void *self, const ln_call *c);
 
-DECLARE_LANES(baseline)
-#ifdef __x86_64__
-DECLARE_LANES(avx2)
-DECLARE_LANES(avx512)
-#endif
+LN_DECLARE_FOR_EACH_ISA(DECLARE_LANES)
 
 #endif

@@ -7,10 +7,6 @@
 typedef int numbers __attribute__((vector_size(LN_VECTOR * 4)));
 typedef unsigned char bytes __attribute__((vector_size(LN_VECTOR)));
 
-/* The even elements of a and b, and the odd ones. */
-#define EVEN(i, s) (2 * (i))
-#define ODD(i, s)  (2 * (i) + 1)
-
 /* The best pixel so far of each window, and which of the window's it is,
  * counted row by row. */
 typedef struct champions {

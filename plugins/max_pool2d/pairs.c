@@ -14,21 +14,16 @@
 
 #include <string.h>
 
-/* The way back from even and odd elements: the first and the second half of
- * a0 b0 a1 b1 ... */
-#define FIRST(i, s)  ((i) / 2 + (i) % 2 * LN_VECTOR)
-#define SECOND(i, s) (FIRST(i, s) + LN_VECTOR / 2)
-
 /* ---- a vector of windows ------------------------------------------------- */
 
 LN_INLINE void pool_vector(const float *upper, const float *lower, float *y,
                            unsigned char *winner) {
   const ln_vector u0 = ln_load(upper), u1 = ln_load(upper + LN_VECTOR);
   const ln_vector l0 = ln_load(lower), l1 = ln_load(lower + LN_VECTOR);
-  champions best = { LN_PICK(u0, u1, EVEN), { 0 } };
-  best = challenge(best, LN_PICK(u0, u1, ODD), 1);
-  best = challenge(best, LN_PICK(l0, l1, EVEN), 2);
-  best = challenge(best, LN_PICK(l0, l1, ODD), 3);
+  champions best = { LN_PICK(u0, u1, LN_EVEN), { 0 } };
+  best = challenge(best, LN_PICK(u0, u1, LN_ODD), 1);
+  best = challenge(best, LN_PICK(l0, l1, LN_EVEN), 2);
+  best = challenge(best, LN_PICK(l0, l1, LN_ODD), 3);
   store_champions(best, LN_VECTOR, y, winner);
 }
 
@@ -46,10 +41,10 @@ LN_INLINE void spread_vector(const float *dy, const unsigned char *winner,
   const ln_vector g = ln_load(dy);
   const ln_vector u0 = share(g, w, 0), u1 = share(g, w, 1);
   const ln_vector l0 = share(g, w, 2), l1 = share(g, w, 3);
-  ln_store(upper, LN_PICK(u0, u1, FIRST));
-  ln_store(upper + LN_VECTOR, LN_PICK(u0, u1, SECOND));
-  ln_store(lower, LN_PICK(l0, l1, FIRST));
-  ln_store(lower + LN_VECTOR, LN_PICK(l0, l1, SECOND));
+  ln_store(upper, LN_PICK(u0, u1, LN_FIRST));
+  ln_store(upper + LN_VECTOR, LN_PICK(u0, u1, LN_SECOND));
+  ln_store(lower, LN_PICK(l0, l1, LN_FIRST));
+  ln_store(lower + LN_VECTOR, LN_PICK(l0, l1, LN_SECOND));
 }
 
 /* ---- n windows, fewer than a vector, beside ------------------------------ */

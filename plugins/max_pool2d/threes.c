@@ -61,8 +61,8 @@ static void split_row(const job *j, const float *x, float *even, float *odd) {
       from = last;
     }
     const ln_vector a = ln_load(from), b = ln_load(from + LN_VECTOR);
-    ln_store(first + i / 2, LN_PICK(a, b, EVEN));
-    ln_store(second + i / 2, LN_PICK(a, b, ODD));
+    ln_store(first + i / 2, LN_PICK(a, b, LN_EVEN));
+    ln_store(second + i / 2, LN_PICK(a, b, LN_ODD));
   }
 }
 

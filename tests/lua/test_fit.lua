@@ -1,18 +1,10 @@
 -- The training loop: what it returns, when it stops, what it refuses. What it
 -- shows is tested by test_progress.lua.
+package.path = "tests/?.lua;" .. package.path
 local lu = require "luaunit"
 local lunet = require "lunet"
-local nn, optim, data = lunet.nn, lunet.optim, lunet.data
-
--- Two clouds of points that one line divides.
-local function clouds(n)
-  local x, labels = lunet.randn { n, 2 }, {}
-  for i = 1, n do
-    labels[i] = i % 2
-    x[i] = x[i] + (4 * labels[i] - 2)
-  end
-  return data.tensors { x = x, labels = lunet.tensor(labels) }
-end
+local clouds = require "support.clouds"
+local nn, optim = lunet.nn, lunet.optim
 
 local function line()
   return nn.sequential { nn.linear { in_features = 2, out_features = 2 } }

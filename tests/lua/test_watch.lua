@@ -1,16 +1,9 @@
 -- A run: what is kept of a training, by fit or from a loop of one's own.
+package.path = "tests/?.lua;" .. package.path
 local lu = require "luaunit"
 local lunet = require "lunet"
+local clouds = require "support.clouds"
 local nn, optim, data = lunet.nn, lunet.optim, lunet.data
-
-local function clouds(n)
-  local x, labels = lunet.randn { n, 2 }, {}
-  for i = 1, n do
-    labels[i] = i % 2
-    x[i] = x[i] + (4 * labels[i] - 2)
-  end
-  return data.tensors { x = x, labels = lunet.tensor(labels) }
-end
 
 local function new_net()
   return nn.sequential {

@@ -8,6 +8,7 @@
 local core = require "lunet_core"
 local mark_of = require "lunet.bench.marks"
 local markdown = require "lunet.bench.markdown"
+local row_format = require "lunet.bench.row"
 local workloads = require "lunet.bench.workloads"
 
 local comparison = {}
@@ -83,20 +84,12 @@ local function summary_of(rows, threads)
   return { threads, mean, "3", marked - below, below }
 end
 
-local function threads_of(rows)
-  local list, seen = {}, {}
-  for _, row in ipairs(rows) do
-    if not seen[row.threads] then list[#list + 1] = row.threads end
-    seen[row.threads] = true
-  end
-  table.sort(list)
-  return list
-end
-
 -- The section of the page, with the lines that show its pictures.
 function comparison.section(rows, pictures)
   local sums, cells = {}, {}
-  for i, n in ipairs(threads_of(rows)) do sums[i] = summary_of(rows, n) end
+  for i, n in ipairs(row_format.threads_of(rows)) do
+    sums[i] = summary_of(rows, n)
+  end
   for i, row in ipairs(rows) do cells[i] = cells_of(row) end
   return table.concat({
     "## Beside PyTorch", "",
@@ -130,7 +123,5 @@ function comparison.bars(rows, threads)
   end
   return bars
 end
-
-comparison.threads_of = threads_of
 
 return comparison

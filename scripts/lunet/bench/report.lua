@@ -55,16 +55,6 @@ local function measure_rows(o)
   return rows
 end
 
-local function threads_of(rows)
-  local list, seen = {}, {}
-  for _, row in ipairs(rows) do
-    if not seen[row.threads] then list[#list + 1] = row.threads end
-    seen[row.threads] = true
-  end
-  table.sort(list)
-  return list
-end
-
 -- The results whose workload is a key of `set`: in the order of the list, and
 -- what differs in threads alone side by side.
 local function rows_of(rows, set)
@@ -243,7 +233,7 @@ end
 local function comparison_section(o)
   if not o.compare then return "" end
   local rows, pictures = comparison.read(o.compare), ""
-  for _, n in ipairs(comparison.threads_of(rows)) do
+  for _, n in ipairs(row_format.threads_of(rows)) do
     local title = ("PyTorch's time / Lunet's, threads: %d"):format(n)
     pictures = pictures .. show(o.out, ("ratios%d.png"):format(n), title,
       lunet.picture.bars {
@@ -255,7 +245,7 @@ end
 
 return function(o)
   local rows = o.from and read_rows(o.from) or measure_rows(o)
-  local threads, limits = threads_of(rows), {}
+  local threads, limits = row_format.threads_of(rows), {}
   for _, n in ipairs(threads) do
     limits[n] = machine.limits(n, o.tries)
   end

@@ -73,4 +73,15 @@ function row.parse(line)
   return r
 end
 
+-- The numbers of threads that stand in these rows, from the least on.
+function row.threads_of(rows)
+  local list, seen = {}, {}
+  for _, r in ipairs(rows) do
+    if not seen[r.threads] then list[#list + 1] = r.threads end
+    seen[r.threads] = true
+  end
+  table.sort(list)
+  return list
+end
+
 return row

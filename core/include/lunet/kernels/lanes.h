@@ -45,6 +45,13 @@ typedef int ln_lane_numbers_ __attribute__((vector_size(LN_VECTOR * 4)));
  * numbers; f is a macro. */
 #define LN_PICK(a, b, f) LN_PICK_(a, b, f, 0)
 
+/* Such f: the even elements of a b, the odd ones; and the way back, the first
+ * and the second half of a0 b0 a1 b1 ... */
+#define LN_EVEN(i, s)   (2 * (i))
+#define LN_ODD(i, s)    (2 * (i) + 1)
+#define LN_FIRST(i, s)  ((i) / 2 + (i) % 2 * LN_VECTOR)
+#define LN_SECOND(i, s) (LN_FIRST(i, s) + LN_VECTOR / 2)
+
 /* One step of a transposition: of each square of 2s x 2s, the upper right and
  * the lower left quarter change places. */
 #define LN_TRADE_(row, s)                                       \
@@ -64,6 +71,13 @@ LN_INLINE void ln_transpose_(ln_vector row[LN_VECTOR]) {
 #if LN_VECTOR >= 16
   LN_TRADE_(row, 8)
 #endif
+}
+
+/* The sum of the lanes, one after the other. */
+static inline double ln_sum_of_lanes(ln_vector v) {
+  double sum = 0;
+  for (int i = 0; i < LN_VECTOR; i++) sum += (double)v[i];
+  return sum;
 }
 
 /* As ln_load, but zeros from `end` on. */
