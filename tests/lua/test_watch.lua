@@ -3,7 +3,7 @@ package.path = "tests/?.lua;" .. package.path
 local lu = require "luaunit"
 local lunet = require "lunet"
 local clouds = require "support.clouds"
-local nn, optim, data = lunet.nn, lunet.optim, lunet.data
+local nn, optim = lunet.nn, lunet.optim
 
 local function new_net()
   return nn.sequential {
