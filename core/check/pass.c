@@ -388,6 +388,7 @@ static bool succeeded(const pass *p) {
 
 static bool run(pass *p) {
   const ln_trial *t = p->trial;
+  const int mark = ln_pieces_mark();
   p->n = p->whole ? 1 : n_slices(t);
   for (int s = 0; s < p->n; s++) lay_out(new_frame(p, s), p, s);
   ln_watch_enter(p->name);
@@ -399,6 +400,7 @@ static bool run(pass *p) {
     run_one(p, 0, 0);
   ln_watch_leave();
   for (int s = 0; s < p->n; s++) take_results(p, s);
+  ln_pieces_return(mark);
   return succeeded(p);
 }
 

@@ -51,9 +51,35 @@ static void surroundings(const ln_piece *p, char **begin, char **end) {
   *end = data_end + CANARIES > room_end ? room_end : data_end + CANARIES;
 }
 
+/* The pattern once, then what is filled copied behind itself. */
 static void fill_with(char *data, int64_t bytes, uint32_t fill) {
-  for (int64_t i = 0; i < bytes; i += 4)
-    memcpy(data + i, &fill, (size_t)(bytes - i < 4 ? bytes - i : 4));
+  int64_t done = bytes < 4 ? bytes : 4;
+  memcpy(data, &fill, (size_t)done);
+  while (done < bytes) {
+    const int64_t more = done < bytes - done ? done : bytes - done;
+    memcpy(data + done, data, (size_t)more);
+    done += more;
+  }
+}
+
+/* The pages that hold the data and its canaries; relaxed, the whole room. */
+static void pages_of(const ln_piece *p, char **begin, char **end) {
+  const intptr_t page = (intptr_t)ln_page_bytes();
+  *begin = p->room;
+  *end = p->room + ROOM;
+  if (relaxed) return;
+  char *from, *to;
+  surroundings(p, &from, &to);
+  *begin += (from - p->room) / page * page;
+  *end -= (p->room + ROOM - to) / page * page;
+}
+
+static void allow(ln_piece *p, ln_pages_access wanted) {
+  char *begin, *end;
+  if (p->access == wanted) return;
+  pages_of(p, &begin, &end);
+  ln_pages_allow(begin, end - begin, wanted);
+  p->access = wanted;
 }
 
 ln_piece *ln_piece_take(const char *name, int64_t bytes, bool floats, bool left,
@@ -61,6 +87,7 @@ ln_piece *ln_piece_take(const char *name, int64_t bytes, bool floats, bool left,
   if (!reserved) reserve();
   ln_piece *p = &pieces[next];
   next = (next + 1) % LN_MOST_PIECES;
+  if (p->data && !relaxed) allow(p, LN_PAGES_NOTHING); /* its pages of before */
   snprintf(p->name, sizeof p->name, "%s", name);
   p->bytes = bytes;
   p->floats = floats;
@@ -77,14 +104,20 @@ void ln_pieces_relax(bool yes) {
   relaxed = yes;
 }
 
+int ln_pieces_mark(void) {
+  return next;
+}
+
+void ln_pieces_return(int mark) {
+  if (relaxed) next = mark;
+}
+
 void ln_piece_set(ln_piece *p, ln_piece_state state) {
   const ln_pages_access access = state == LN_PIECE_OPEN     ? LN_PAGES_WRITE
                                  : state == LN_PIECE_SEALED ? LN_PAGES_READ
                                                             : LN_PAGES_NOTHING;
   const bool lax = relaxed && state != LN_PIECE_WITHHELD;
-  const ln_pages_access wanted = lax ? LN_PAGES_WRITE : access;
-  if (p->access != wanted) ln_pages_allow(p->room, ROOM, wanted);
-  p->access = wanted;
+  allow(p, lax ? LN_PAGES_WRITE : access);
   p->state = state;
 }
 

@@ -35,6 +35,11 @@ void ln_piece_set(ln_piece *, ln_piece_state);
 /* Relaxed, only the guards themselves and what is withheld are protected:
  * enough where numbers are the question, and several times as fast. */
 void ln_pieces_relax(bool relaxed);
+/* What was taken since the mark is no longer looked at. Relaxed, the next
+ * pieces take its memory, which is in the caches; else they go on in the ring,
+ * so that what is used after its call stays closed for long. */
+int ln_pieces_mark(void);
+void ln_pieces_return(int mark);
 /* Are the bytes around it as they were? Else the offset of one that is not. */
 bool ln_piece_is_intact(const ln_piece *, int64_t *offset);
 /* The piece that an address belongs to, guards included; NULL: none. */

@@ -23,9 +23,12 @@ double ln_dice_real(ln_dice *d) {
   return (double)(ln_dice_next(d) >> 11) / 9007199254740992.0;
 }
 
+/* The sum of four uniform numbers of 16 bits: one throw, no logarithm. */
 double ln_dice_normal(ln_dice *d) {
-  const double radius = sqrt(-2 * log(1 - ln_dice_real(d)));
-  return radius * cos(6.283185307179586 * ln_dice_real(d));
+  const uint64_t z = ln_dice_next(d);
+  const double sum = (double)((z & 0xFFFF) + (z >> 16 & 0xFFFF) +
+                              (z >> 32 & 0xFFFF) + (z >> 48));
+  return (sum - 2 * 65535) / (65536 * sqrt(4 / 12.0));
 }
 
 /* ---- options ---- */

@@ -13,7 +13,7 @@ typedef struct ln_dice {
 uint64_t ln_dice_next(ln_dice *);
 int64_t ln_dice_between(ln_dice *, int64_t low, int64_t high);
 double ln_dice_real(ln_dice *);   /* [0,1) */
-double ln_dice_normal(ln_dice *); /* mean 0, deviation 1 */
+double ln_dice_normal(ln_dice *); /* nearly so: mean 0, deviation 1, to 3.46 */
 
 enum { LN_MOST_OPTIONS = 32 };
 
