@@ -1,8 +1,9 @@
 /* vector.c - cross_entropy's method "vector", for one instruction set.
  *
- * It takes exp of up to 16 scores at once, of one item or, where classes are
- * few, of a class each of several items, and shares the items among the threads. The losses of the items wait in a row of their own and are added in
- * its order, so the number of threads changes no bit.
+ * It takes exp of up to 16 scores at once: of one item or, where classes are
+ * few, one of each of several items. The threads share the items; their losses
+ * wait in a row of their own and are added in its order, so the number of
+ * threads changes no bit.
  *
  * For backward an item keeps its largest score m and 1 / Z, with Z the sum of
  * exp(x[k] - m): then p[k] = exp(x[k] - m) / Z, without a logarithm. */
