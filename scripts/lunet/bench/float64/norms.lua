@@ -40,7 +40,7 @@ function norms.batch_norm2d(o, x)
 end
 
 function norms.group_norm(o, x)
-  local size = #x[1] // o.num_groups
+  local size = #o.weight // o.num_groups
   local of_item = remembered(function(n)
     return remembered(function(g)
       return normaliser(table.move(x[n], g * size + 1, (g + 1) * size, 1, {}),

@@ -15,7 +15,7 @@ end
 local function loss_of(row, class)
   local most, sum = math.max(table.unpack(row)), 0
   for _, score in ipairs(row) do sum = sum + math.exp(score - most) end
-  return math.log(sum) + most - row[class + 1]
+  return math.log(sum) - (row[class + 1] - most)
 end
 
 function scores.cross_entropy(_, x, target)
