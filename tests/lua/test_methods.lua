@@ -5,6 +5,7 @@ local lu = require "luaunit"
 local lunet = require "lunet"
 local shell = require "support.shell"
 local cases = require "lunet.bench.method_cases"
+local command_line = require "lunet.bench.command_line"
 local measure_methods = require "lunet.bench.methods"
 
 local folder = shell.temporary_folder()
@@ -125,6 +126,13 @@ function TestPages:test_without_its_markers_a_page_is_named()
                               .. "<!-- end of methods -->")
   lu.assertStrContains(wrong, folder .. "/nosuch.md: No such file")
   lu.assertEquals(shell.read(path), "a page\n<!-- methods -->\n")
+end
+
+function TestPages:test_options()
+  local o = command_line.parse { "--methods", "--layer", "mul", "--page",
+                                 "all.md", "--pages", "docs/layers" }
+  lu.assertEquals({ o.methods, o.layer, o.page, o.pages },
+                  { true, "mul", "all.md", "docs/layers" })
 end
 
 function TestPages:test_of_a_layer_without_a_case()
