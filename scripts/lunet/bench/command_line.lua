@@ -26,6 +26,7 @@ or shows a table
                          forward, and its error against float64
     --layer WORD           one of them
     --page FILE.md         writes the table into a page, between its markers
+    --pages FOLDER         writes each layer's into its own, FOLDER/WORD.md
   --profile NET          a network of the zoo, layer by layer
     --batch N              (default: 32)
   --ladder               a 3x3 convolution from the textbook up to Winograd
@@ -54,7 +55,7 @@ local forms = {
   ["--shape"] = { "one", "text" }, ["--profile"] = { "one", "text" },
   ["--batch"] = { "one", "count" }, ["--roofline"] = { "flag" },
   ["--methods"] = { "flag" }, ["--layer"] = { "one", "text" },
-  ["--page"] = { "one", "text" },
+  ["--page"] = { "one", "text" }, ["--pages"] = { "one", "text" },
   ["--scale"] = { "flag" },
   ["--ladder"] = { "flag" }, ["--picture"] = { "one", "text" },
   ["--report"] = { "flag" }, ["--from"] = { "one", "text" },
