@@ -20,8 +20,9 @@
 enum {
   MOST_ROWS = LN_VECTOR_REGISTERS == 32 ? 14 : 6,
   PANEL = 2 * LN_VECTOR,
-  TILE_FLOATS = 1 << 16,
-  TILE_PANELS = 16, /* at most */
+  TILE_FLOATS = 1 << 14, /* of pixels, but this many panels: */
+  FEWEST_PANELS = 2,
+  MOST_PANELS = 16,
   WANTED_UNITS = 8,
   CHUNKS = 16
 };
@@ -46,7 +47,8 @@ static job job_of(const sizes *s, int64_t rows, int64_t depth) {
             .blocks = divide_up(rows, MOST_ROWS) };
   const int64_t most = TILE_FLOATS / PANEL / depth;
   j.panels = larger(1, j.pixels / PANEL);
-  j.tiles = divide_up(j.panels, smaller(larger(1, most), TILE_PANELS));
+  j.tiles =
+      divide_up(j.panels, smaller(larger(FEWEST_PANELS, most), MOST_PANELS));
   const int64_t tiles = larger(1, s->N * s->G * j.tiles);
   j.parts = smaller(j.blocks, divide_up(WANTED_UNITS, tiles));
   j.units = s->N * s->G * j.tiles * j.parts;

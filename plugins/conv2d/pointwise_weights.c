@@ -168,38 +168,50 @@ static void compute_tasks(void *arg, const ln_chunk *chunk) {
 
 /* ---- dw from the sums ---------------------------------------------------- */
 
-/* A square of sums, turned: columns [k, k + LN_VECTOR) as rows of dw. */
-static void store_square(const job *j, int64_t row, int64_t rows, int64_t k,
-                         const float *sums, float *dw) {
-  float square[LN_VECTOR * LN_VECTOR];
-  ln_to_lanes(sums + row * j->width + k, j->width, rows, LN_VECTOR,
-              sums + j->rows * j->width, square);
-  for (int64_t i = 0; i < smaller(LN_VECTOR, j->columns - k); i++)
-    ln_copy_short(dw + (k + i) * j->rows + row, square + i * LN_VECTOR, rows);
+/* A square of sums at (row, column), the parts added in order. Rows beyond the
+ * last repeat it. */
+static void load_square(const job *j, int64_t g, int64_t row, int64_t column,
+                        float *square) {
+  for (int64_t r = 0; r < LN_VECTOR; r++) {
+    const int64_t at = g * j->rows + smaller(row + r, j->rows - 1);
+    const float *sums = j->sums + at * j->width + column;
+    ln_vector sum = ln_load(sums);
+    for (int64_t part = 1; part < j->image_parts; part++)
+      sum += ln_load(sums + part * part_floats(j));
+    ln_store(square + r * LN_VECTOR, sum);
+  }
 }
 
-/* LN_VECTOR rows of a group, the parts added in order. */
-static void finish_rows(const job *j, int64_t g, int64_t row) {
-  const int64_t rows = smaller(LN_VECTOR, j->rows - row);
-  float *sums = j->sums + g * j->rows * j->width;
-  float *dw = j->dw + g * j->rows * j->columns;
-  for (int64_t part = 1; part < j->image_parts; part++)
-    for (int64_t i = row * j->width; i < (row + rows) * j->width; i++)
-      sums[i] += sums[part * part_floats(j) + i];
-  if (j->filters_in_lanes)
-    for (int64_t k = 0; k < j->columns; k += LN_VECTOR)
-      store_square(j, row, rows, k, sums, dw);
-  else
-    for (int64_t r = row; r < row + rows; r++)
-      memcpy(dw + r * j->columns, sums + r * j->width,
-             (size_t)j->columns * sizeof *dw);
+/* LN_VECTOR filters of a group, from k on: square by square. */
+static void store_filters(const job *j, int64_t g, int64_t k) {
+  enum { SQUARE = LN_VECTOR * LN_VECTOR };
+  const int64_t K = j->filters_in_lanes ? j->columns : j->rows;
+  const int64_t C = j->filters_in_lanes ? j->rows : j->columns;
+  float square[SQUARE], turned[SQUARE];
+  for (int64_t c = 0; c < C; c += LN_VECTOR) {
+    if (j->filters_in_lanes) {
+      load_square(j, g, c, k, turned);
+      ln_to_lanes(turned, LN_VECTOR, LN_VECTOR, LN_VECTOR, turned + SQUARE,
+                  square);
+    } else {
+      load_square(j, g, k, c, square);
+    }
+    float *dw = j->dw + (g * K + k) * C + c;
+    for (int64_t i = 0; i < smaller(LN_VECTOR, K - k); i++)
+      ln_store_first(dw + i * C, ln_load(square + i * LN_VECTOR), C - c);
+  }
 }
 
-static void finish(void *arg, const ln_chunk *chunk) {
+/* Pieces of LN_VECTOR filters. */
+static int64_t filter_pieces(const job *j) {
+  return divide_up(j->filters_in_lanes ? j->columns : j->rows, LN_VECTOR);
+}
+
+static void store_some(void *arg, const ln_chunk *chunk) {
   const job *j = arg;
-  const int64_t pieces = divide_up(j->rows, LN_VECTOR);
+  const int64_t pieces = filter_pieces(j);
   for (int64_t i = chunk->begin; i < chunk->end; i++)
-    finish_rows(j, i / pieces, i % pieces * LN_VECTOR);
+    store_filters(j, i / pieces, i % pieces * LN_VECTOR);
 }
 
 ln_status LN_FOR_ISA(pointwise_weights_plan)(const sizes *s, ln_infer *io) {
@@ -221,7 +233,7 @@ ln_status LN_FOR_ISA(pointwise_backward_weights)(const sizes *s,
   const ln_status status = call->host->parallel_for(
       call, j.image_parts * j.G * j.row_parts, 1, compute_tasks, &j);
   if (status) return status;
-  const int64_t pieces = j.G * divide_up(j.rows, LN_VECTOR);
+  const int64_t pieces = j.G * filter_pieces(&j);
   return call->host->parallel_for(call, pieces, divide_up(pieces, WANTED_TASKS),
-                                  finish, &j);
+                                  store_some, &j);
 }
