@@ -24,6 +24,7 @@
  *   batch.c             few channels: the lanes are images; batch_weights.c
  *                       (batch.h: images turned)
  *   depthwise.c         channels that do not meet: a loaded pixel serves many
+ *   pointwise.c         filters of one pixel: the image is a matrix as it lies
  *   winograd.c          3x3 and 5x5 with a quarter of the products, a third;
  *   winograd_weights.c  and its transpose (winograd.h: tiles;
  *                       winograd_transforms.h: the small linear maps)
@@ -250,9 +251,9 @@ static ln_status backward(const void *self, const ln_call *call) {
     .backward_weights = name##_backward_weights_##suffix,                      \
     .activations = LN_ACCEPTS(LN_IS_RELU)                                      \
   }
-#define SLICED(name, its_plan, bits, suffix)                                   \
+#define SLICED(name, word, its_plan, bits, suffix)                             \
   {                                                                            \
-    .method = #name, .isa = bits, .plan = its_plan##_##suffix,                 \
+    .method = word, .isa = bits, .plan = its_plan##_##suffix,                  \
     .forward = name##_forward_##suffix, .backward = name##_backward_##suffix,  \
     .per_sample = 1, .activations = LN_ACCEPTS(LN_IS_RELU)                     \
   }
@@ -262,10 +263,14 @@ static ln_status backward(const void *self, const ln_call *call) {
   WHOLE(winograd, "winograd", winograd_plan, bits, suffix)
 #define ANY_WINOGRAD(bits, suffix)                                             \
   WHOLE(winograd, "winograd", winograd_any_plan, bits, suffix)
-#define DEPTHWISE(bits, suffix) SLICED(depthwise, depthwise_plan, bits, suffix)
-#define BATCH(bits, suffix)     SLICED(batch, batch_plan, bits, suffix)
-#define ANY_BATCH(bits, suffix) SLICED(batch, batch_any_plan, bits, suffix)
-#define DIRECT(bits, suffix)    SLICED(direct, direct_plan, bits, suffix)
+#define DEPTHWISE(bits, suffix)                                                \
+  SLICED(depthwise, "depthwise", depthwise_plan, bits, suffix)
+#define POINTWISE(bits, suffix)                                                \
+  SLICED(pointwise, "1x1", pointwise_plan, bits, suffix)
+#define BATCH(bits, suffix) SLICED(batch, "batch", batch_plan, bits, suffix)
+#define ANY_BATCH(bits, suffix)                                                \
+  SLICED(batch, "batch", batch_any_plan, bits, suffix)
+#define DIRECT(bits, suffix) SLICED(direct, "direct", direct_plan, bits, suffix)
 #define IM2COL(its_plan)                                                       \
   {                                                                            \
     .method = "im2col", .plan = its_plan, .forward = im2col_forward,           \
@@ -275,11 +280,11 @@ static ln_status backward(const void *self, const ln_call *call) {
 
 /* "auto" takes the first that suits; the last are for whoever names them. */
 static const ln_kernel kernels[] = {
-  LN_FOR_EACH_ISA(TWO_BY_TWO),   LN_FOR_EACH_ISA(WINOGRAD),
-  LN_FOR_EACH_ISA(DEPTHWISE),    IM2COL(pointwise_plan),
-  LN_FOR_EACH_ISA(BATCH),        LN_FOR_EACH_ISA(DIRECT),
-  IM2COL(im2col_plan),           LN_FOR_EACH_ISA(ANY_BATCH),
-  LN_FOR_EACH_ISA(ANY_WINOGRAD),
+  LN_FOR_EACH_ISA(TWO_BY_TWO), LN_FOR_EACH_ISA(WINOGRAD),
+  LN_FOR_EACH_ISA(DEPTHWISE),  LN_FOR_EACH_ISA(POINTWISE),
+  IM2COL(im2col_1x1_plan),     LN_FOR_EACH_ISA(BATCH),
+  LN_FOR_EACH_ISA(DIRECT),     IM2COL(im2col_plan),
+  LN_FOR_EACH_ISA(ANY_BATCH),  LN_FOR_EACH_ISA(ANY_WINOGRAD),
 };
 
 static const ln_layer layer = {

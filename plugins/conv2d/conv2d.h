@@ -65,7 +65,7 @@ ln_status conv2d_bias_gradient(const sizes *s, const ln_call *call);
 /* ---- the methods' functions ---------------------------------------------- */
 
 ln_status im2col_plan(const void *self, ln_infer *io);
-ln_status pointwise_plan(const void *self, ln_infer *io); /* 1x1 filters */
+ln_status im2col_1x1_plan(const void *self, ln_infer *io); /* 1x1 filters */
 ln_status im2col_forward(const void *self, const ln_call *call);
 ln_status im2col_backward(const void *self, const ln_call *call);
 
@@ -87,7 +87,8 @@ ln_status im2col_backward(const void *self, const ln_call *call);
   DECLARE_METHOD(direct, suffix)                                               \
   DECLARE_METHOD(batch, suffix)                                                \
   ln_status batch_any_plan_##suffix(const void *self, ln_infer *io);           \
-  DECLARE_METHOD(depthwise, suffix)
+  DECLARE_METHOD(depthwise, suffix)                                            \
+  DECLARE_METHOD(pointwise, suffix)
 
 LN_DECLARE_FOR_EACH_ISA(DECLARE_METHODS)
 

@@ -48,7 +48,7 @@ ln_status im2col_plan(const void *self, ln_infer *io) {
 }
 
 /* A 1x1 filter sees each pixel once at most: nothing is copied twice. */
-ln_status pointwise_plan(const void *self, ln_infer *io) {
+ln_status im2col_1x1_plan(const void *self, ln_infer *io) {
   const conv2d *o = self;
   const bool pointwise = o->kernel_size[0] == 1 && o->kernel_size[1] == 1;
   return pointwise ? im2col_plan(self, io) : LN_UNSUITED;

@@ -311,6 +311,15 @@ local function random_depthwise()
       bias = pick(2) == 1 }
 end
 
+-- Filters of one pixel: few and many channels, filters and pixels, so that
+-- blocks, tiles and parts of images occur whole, cut off, and several times.
+local function random_pointwise()
+  local groups = pick(2)
+  return { pick(6), groups * pick(60), 4 + pick(28), 4 + pick(28) },
+    { out_channels = groups * pick(60), kernel_size = 1, groups = groups,
+      bias = pick(2) == 1 }
+end
+
 -- Maps of 2x2 pixels, with more and fewer images, channels and filters than a
 -- vector has lanes.
 local function random_two_by_two()
@@ -355,6 +364,19 @@ function TestConv2d:test_depthwise_on_random_shapes()
   assert_agrees("depthwise", random_depthwise, 20)
 end
 
+function TestConv2d:test_pointwise_on_random_shapes()
+  assert_agrees("1x1", random_pointwise, 20)
+end
+
+-- More channels than filters, and the reverse; as many as fill several tasks.
+function TestConv2d:test_pointwise_with_many_channels()
+  for _, channels in ipairs { { 530, 20 }, { 20, 530 } } do
+    helpers.assert_equals_textbook("conv2d", "1x1",
+      { out_channels = channels[2], kernel_size = 1 },
+      random { 2, channels[1], 4, 5 })
+  end
+end
+
 function TestConv2d:test_two_by_two_on_random_shapes()
   assert_agrees("2x2", random_two_by_two, 15)
 end
@@ -371,6 +393,7 @@ local examples = {
   { "winograd", tiles, { 2, 17, 7, 9 } },
   { "winograd", fives, { 2, 17, 7, 9 } },
   { "depthwise", depthwise, { 2, 5, 7, 9 } },
+  { "1x1", { out_channels = 5, kernel_size = 1 }, { 2, 3, 7, 9 } },
   { "batch", { out_channels = 7, kernel_size = 3, padding = 1 },
     { 2, 3, 7, 9 } },
   { "direct", { out_channels = 5, kernel_size = 3, stride = 2 },

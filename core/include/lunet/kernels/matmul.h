@@ -279,13 +279,14 @@ static inline void ln_matmul_tile(const ln_product *x, int64_t row,
                                   int64_t columns, float *workspace) {
   ln_piece_ t = { .x = x, .column = column, .columns = columns,
                   .beta = x->beta };
+  int64_t pieces = (x->k + LN_DEPTH - 1) / LN_DEPTH;
   do { /* once where k is 0: c = beta * c */
-    t.depth = ln_least_(LN_DEPTH, x->k - t.p);
+    t.depth = pieces > 0 ? (x->k - t.p + pieces - 1) / pieces : 0;
     ln_place_b_(&t, rows, workspace + LN_A_FLOATS);
     ln_all_rows_(&t, row, rows, workspace);
     t.p += t.depth;
     t.beta = 1;
-  } while (t.p < x->k);
+  } while (--pieces > 0);
 }
 
 /* The whole product, on this thread. */
