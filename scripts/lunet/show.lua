@@ -81,7 +81,8 @@ local function of_tensor(x)
   return "sheet", { images = part, title = title }
 end
 
--- A run of lunet.fit: shares as percents, or the losses where there are none.
+-- The losses of a run, epoch by epoch; of a first epoch that did not come to
+-- its end, step by step.
 local function of_run(run)
   local lines = {}
   for _, line in ipairs {
@@ -90,6 +91,14 @@ local function of_run(run)
     if #line[2] > 0 then
       lines[#lines + 1] = { name = line[1], y = line[2] }
     end
+  end
+  local steps = run.record and run.record.losses or {}
+  if #lines == 0 and #steps > 0 then
+    return "curves", { lines = { { name = "training loss", y = steps } },
+                       x_title = "step", y_title = "loss" }
+  end
+  if #lines == 0 then
+    core.raise("show: the run has no step yet, there is nothing to draw")
   end
   return "curves", { lines = lines, x_title = "epoch", y_title = "loss" }
 end

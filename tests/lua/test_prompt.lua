@@ -482,7 +482,8 @@ function TestTerminal:test_interrupts_a_training()
     "o = optim.sgd(net:parameters(), { lr = 0.1 });",
     "how = { loss = nn.cross_entropy{}, optimizer = o, progress = false };",
     "lunet.fit(net, train, how); how.epochs = 1e9; " },
-    "lunet.fit(net, train, how)", "lunet.accuracy(net, train) > 0.5", "true")
+    "lunet.fit(net, train, how)", "lunet.accuracy(net, train) > 0.5 and "
+    .. "lunet.last_run().stopped.why", '"interrupted!"')
 end
 
 function TestTerminal:test_interrupts_large_tensors()

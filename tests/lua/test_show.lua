@@ -419,6 +419,16 @@ function TestShow:test_gaps_of_a_curve_are_counted()
                           "not finite")
 end
 
+-- A run that was stopped within its first epoch has no loss of an epoch yet.
+function TestShow:test_a_run_that_was_stopped()
+  local lines = lines_of(shown("LUNET_SHOW=ascii", "{ loss = {}, "
+    .. "validation_loss = {}, record = { losses = { 3, 2, 1 } } }"))
+  lu.assertStrMatches(lines[#lines - 1], " +1 +2 +3")
+  lu.assertStrMatches(lines[#lines], " +step")
+  lu.assertErrorMsgContains("the run has no step yet", lunet.show,
+                            { loss = {}, validation_loss = {} })
+end
+
 function TestShow:test_refusals()
   lu.assertErrorMsgContains("of shape (0,3) holds no numbers", lunet.show,
                             lunet.rand { 0, 3 }, "x.png")
