@@ -234,7 +234,7 @@ function TestExplainGrad:test_refusals()
   local conv, x = lecture()
   lu.assertErrorMsgContains("relu has no weights that meet the input",
                             explain_gradient, nn.relu {}, x, x, { 1 })
-  lu.assertErrorMsgContains("dy is of shape (1,1,5,5), it must be the gradient "
+  lu.assertErrorMsgContains("dy is a tensor (1,1,5,5), it must be the gradient "
                             .. "of y, of shape (1,1,3,3)", explain_gradient,
                             conv, x, x, { 1, 1, 1, 1 })
   lu.assertErrorMsgContains("dy is nil", explain_gradient, conv, x)
@@ -337,7 +337,7 @@ end
 
 function TestDrawnField:test_refusals()
   local net = small_net()
-  lu.assertErrorMsgContains("there is no unit at 4; its layer has 3 rows",
+  lu.assertErrorMsgContains("there is no unit in row 4; the layer has the rows 1 to 3",
                             net.receptive_field, net, "pool", 4, 1)
   lu.assertErrorMsgContains("the net sees 6x6", net.receptive_field, net,
                             "pool", 1, 1, lunet.zeros { 5, 6 })

@@ -280,7 +280,7 @@ function TestLayers:test_filters()
                 viz.filters(net).weight:shape()[1] == 2)
   helpers.assert_same(viz.filters(net, "conv1").weight, net[1].weight)
   draws(viz.filters(net))
-  lu.assertErrorMsgContains("relu has no weight", viz.filters, net, "relu1")
+  lu.assertErrorMsgContains("the layer relu has not a weight", viz.filters, net, "relu1")
   lu.assertErrorMsgContains("no layer of the net has", viz.filters,
                             nn.sequential { nn.relu {} })
 end
