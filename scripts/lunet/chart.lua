@@ -6,6 +6,12 @@ local chart = {}
 
 function chart.finite(v) return v == v and v > -math.huge and v < math.huge end
 
+-- The range around a single number; as wide as its digits can tell.
+function chart.room_around(value)
+  local room = math.max(0.5, math.abs(value) * 1e-6)
+  return value - room, value + room
+end
+
 -- 1, 2 or 5 times a power of ten, so that about `wanted` steps fill the range.
 local function round_step(low, high, wanted)
   local rough = (high - low) / wanted

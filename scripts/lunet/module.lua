@@ -370,7 +370,7 @@ end
 function module:receptive_field(layer, y, x, image)
   local node = layer and find_node(self, layer, "receptive_field")
   local computed = require("lunet.receptive_field").computed
-  if x == nil then return computed(self, node, y or 1) end
+  if x == nil and image == nil then return computed(self, node, y or 1) end
   local field = computed(self, node, 1)
   if not field then return nil end
   return require("lunet.drawn_field")(self, node, field, { y, x }, image)

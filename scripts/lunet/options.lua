@@ -35,6 +35,7 @@ local function is_tensor(v) return answers(v, "shape", "tolist") end
 local kinds = {
   ["any"] = function() return true end,
   ["a number"] = function(v) return type(v) == "number" and v == v end,
+  ["a finite number"] = function(v) return is_number(v) and v - v == 0 end,
   ["a whole number"] = function(v) return math.type(v) == "integer" end,
   ["true or false"] = function(v) return type(v) == "boolean" end,
   ["a text"] = function(v) return type(v) == "string" end,
@@ -64,6 +65,7 @@ local kinds = {
 -- What was given, as a message shows it.
 local function shown(value)
   if type(value) == "string" then return ("'%s'"):format(value) end
+  if value ~= value then return "NaN" end
   if core.is_tensor(value) then
     return ("a tensor (%s)"):format(table.concat(value:shape(), ","))
   end

@@ -12,8 +12,8 @@ local rules = {
   { "title", "a text", default = "" },
   { "x_title", "a text", default = "" },
   { "y_title", "a text", default = "" },
-  { "width", "a whole number", min = 300 },
-  { "height", "a whole number", min = 200 },
+  { "width", "a whole number", min = 300, max = 4000 },
+  { "height", "a whole number", min = 200, max = 4000 },
 }
 
 local colours = { 0x1f5fbf, 0xd9480f, 0x2b8a3e, 0x9c36b5, 0x0b7285, 0x846000,
@@ -27,9 +27,18 @@ local function check(o)
     core.raise("picture.scatter: the points have shape (%s), they must be "
                .. "(N,2)", table.concat(shape, ","))
   end
+  if shape[1] == 0 then
+    core.raise("picture.scatter: there are no points, nothing to draw")
+  end
   if o.labels and (o.labels:dim() ~= 1 or #o.labels ~= shape[1]) then
     core.raise("picture.scatter: %d labels for %d points", o.labels:numel(),
                shape[1])
+  end
+  for i, label in ipairs(o.labels and o.labels:tolist() or {}) do
+    if not math.tointeger(label) or label < 0 then
+      core.raise("picture.scatter: label %d is %s; labels are class ids, whole "
+                 .. "numbers >= 0", i, options.shown(label))
+    end
   end
 end
 
@@ -42,14 +51,17 @@ local function scale_of(points, axis, wanted)
       high = math.max(high, point[axis])
     end
   end
-  if low > high then low, high = 0, 1 end
+  if low > high then
+    core.raise("picture.scatter: none of the points is finite, there is nothing "
+               .. "to draw")
+  end
   local room = high > low and (high - low) / 20 or 0.5
   return chart.linear(low - room, high + room, wanted)
 end
 
 -- The name of a class, and the character that stands for it.
 local function name_of(class, o)
-  return o.classes and tostring(o.classes[class + 1]) or tostring(class)
+  return tostring(o.classes and o.classes[class + 1] or class)
 end
 
 local function draw_point(picture, x, y, class, page, o)

@@ -10,8 +10,8 @@
 --   what a function of lunet.viz gave   its picture
 --   the options of a picture            { lines = … } curves, { images = … } a
 --            sheet, { weight = … } filters, { counts = … } a confusion matrix,
---            { values = … } a histogram, { points = … } points of a plane; see
---            docs/student/see.md
+--            { values = … } a histogram, { bars = … } bars, { points = … }
+--            points of a plane; see docs/student/see.md
 -- Images above 1 are scaled so that the largest value is white. How it draws
 -- without a file: terminal/kind.lua.
 
@@ -24,7 +24,8 @@ local paper = require "lunet.paper"
 local usual_width = 1000 -- of a terminal, in pixels
 
 local words = { lines = "curves", images = "sheet", weight = "filters",
-                counts = "confusion", values = "histogram", points = "scatter" }
+                counts = "confusion", values = "histogram", points = "scatter",
+                bars = "bars" }
 
 -- ---- what to draw: the word of a picture and its options -------------------
 
@@ -122,7 +123,7 @@ local function understood(x)
              .. "lunet.fit, a result of lunet.viz, or the options of a "
              .. "picture\n  try show(net[1].weight), or show{ lines = { { name "
              .. "= \"loss\", y = run.loss } } }\n  pictures start from lines, "
-             .. "images, weight, counts, values or points", options.shown(x))
+             .. "images, weight, counts, values, bars or points", options.shown(x))
 end
 
 -- ---- where to draw ---------------------------------------------------------

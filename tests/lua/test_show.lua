@@ -338,6 +338,20 @@ function TestShow:test_curves_in_ascii()
   lu.assertStrContains(lines[20], "epoch")
 end
 
+function TestShow:test_bars_in_ascii()
+  local text = shown("LUNET_SHOW=ascii", [[{ title = "speed", unit = "G/s",
+    limit = 3, limit_name = "peak", bars = { { name = "one", value = 4 },
+      { name = "two", value = 2, group = 2 } } }]])
+  local lines = lines_of(text)
+  lu.assertEquals(#lines, 4)
+  lu.assertStrMatches(lines[1], " +speed")
+  lu.assertStrMatches(lines[2], " G/s +peak")
+  local before, behind = lines[3]:match "^ one|(#+)|(#+) 4%.00$"
+  lu.assertAlmostEquals(#before / (#before + #behind), 3 / 4, 0.02)
+  local half = lines[4]:match "^ two|(=+) 2%.00 +|$"
+  lu.assertAlmostEquals(#half / (#before + 1 + #behind), 1 / 2, 0.02)
+end
+
 function TestShow:test_confusion_in_ascii()
   local text = shown("LUNET_SHOW=ascii",
     "{ counts = lunet.tensor{{50,2},{0,7}}, classes = { \"cat\", \"dog\" } }")
@@ -381,6 +395,7 @@ function TestShow:test_everything_can_be_saved()
     { counts = lunet.ones { 2, 2 } }, { points = lunet.randn { 5, 2 } },
     { images = lunet.rand { 2, 1, 4, 4 } },
     { weight = lunet.randn { 2, 1, 3, 3 } },
+    { bars = { { name = "a", value = 1 } } },
   } do
     lu.assertEquals(saved(x):shape()[1], 3)
   end
@@ -437,7 +452,8 @@ function TestShow:test_refusals()
   lu.assertErrorMsgContains("the first argument is 3, it must be a tensor",
                             lunet.show, 3, "x.png")
   lu.assertErrorMsgContains("the first argument is a table", lunet.show, {})
-  lu.assertErrorMsgContains("lines, images, weight, counts, values or points",
+  lu.assertErrorMsgContains("lines, images, weight, counts, values, bars or "
+                            .. "points",
                             lunet.show, { imges = lunet.rand { 1, 1, 3, 3 } })
   lu.assertErrorMsgContains("the first argument is nil", lunet.show)
   lu.assertErrorMsgContains("it must be a file's name", lunet.show,
