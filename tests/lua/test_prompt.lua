@@ -483,7 +483,7 @@ function TestTerminal:test_interrupts_a_training()
     "how = { loss = nn.cross_entropy{}, optimizer = o, progress = false };",
     "lunet.fit(net, train, how); how.epochs = 1e9; " },
     "lunet.fit(net, train, how)", "lunet.accuracy(net, train) > 0.5 and "
-    .. "lunet.last_run().stopped.why", '"interrupted!"')
+    .. "lunet.last_run().stopped.why", 'interrupted!')
 end
 
 function TestTerminal:test_interrupts_large_tensors()
@@ -492,6 +492,20 @@ function TestTerminal:test_interrupts_large_tensors()
     stops_and_goes_on({ "x = lunet.ones{ 3000, 3000 };" },
       "while true do y = " .. work .. " end", "#x", "3000")
   end
+end
+
+function TestTerminal:test_interrupts_copies_and_files()
+  local folder = shell.temporary_folder()
+  local path = folder .. "/x.npy"
+  for _, work in ipairs { "x:transpose(1, 2)", "x:clone()",
+                          ("lunet.save('%s', x)"):format(path),
+                          ("lunet.load '%s'"):format(path) } do
+    stops_and_goes_on({ "x = lunet.ones{ 5000, 3000 };",
+                        ("lunet.save('%s', x);"):format(path) },
+      "while true do " .. work .. " end",
+      ("lunet.load('%s'):sum()"):format(path), "15000000.0")
+  end
+  lu.assertEquals(shell.lines("ls -A '%s'", folder), { "x.npy" })
 end
 
 -- One call of it would take minutes.
