@@ -1,6 +1,7 @@
 -- bars.lua - numbers as bars, one below the other, each with its name.
 
 local core = require "lunet_core"
+local cut_text = require "lunet.cut_text"
 local options = require "lunet.options"
 
 local rules = {
@@ -29,19 +30,6 @@ local function number_text(value)
   return (value >= 10 and "%.1f" or "%.2f"):format(value)
 end
 
--- A name takes at most two fifths of the width.
-local function cut(name, page, width)
-  local most = width * 2 // 5
-  if page.text_size(name, page.scale) <= most then return name end
-  local short = ""
-  for _, code in utf8.codes(name, true) do
-    local longer = short .. utf8.char(code)
-    if page.text_size(longer .. "..", page.scale) > most then break end
-    short = longer
-  end
-  return short .. ".."
-end
-
 local function checked(o, page, width)
   if #o.bars == 0 then
     core.raise("picture.bars: there are no bars, nothing to draw")
@@ -50,7 +38,8 @@ local function checked(o, page, width)
   for i, bar in ipairs(o.bars) do
     list[i] = options.check("picture.bars, bar " .. i, bar, bar_rules)
     list[i].text = number_text(list[i].value)
-    list[i].name = cut(list[i].name, page, width)
+    -- a name takes at most two fifths of the width
+    list[i].name = cut_text(list[i].name, width * 2 // 5, page)
   end
   return list
 end
@@ -154,7 +143,8 @@ return function(given, page)
   end
   each(draw_number)
   draw_axis(picture, left, top, bottom, page)
-  picture:text(picture.width // 2, page.bars.title, o.title,
+  local title = cut_text(o.title, width - 2 * layout.margin, page)
+  picture:text(width // 2, layout.title, title,
                { scale = page.scale, colour = page.ink, align = "center" })
   picture:text(left - layout.gap, top - page.line_height, o.unit,
                { scale = page.scale, colour = page.pale, align = "right" })

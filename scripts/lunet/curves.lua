@@ -2,6 +2,7 @@
 
 local chart = require "lunet.chart"
 local core = require "lunet_core"
+local legend = require "lunet.legend"
 local options = require "lunet.options"
 
 local rules = {
@@ -136,20 +137,26 @@ end
 
 -- ---- drawing ---------------------------------------------------------------
 
--- Names with a sample of their lines, in one row above the plot's right end.
-local function draw_legend(picture, x, y, lines, page)
+-- How the names are laid out, each with a sample of its line in front.
+local function legend_of(o, page)
+  local layout, names = page.chart, {}
+  for i, line in ipairs(o.lines) do names[i] = line.name end
+  local how = { width = chart.width(o.width, page), y_title = o.y_title,
+                sample = layout.sample + layout.sample_gap,
+                between = layout.between }
+  local rows, extra = legend.rows(names, how, page)
+  return rows, extra, how
+end
+
+local function draw_legend(picture, rows, x, y, how, page)
   local layout = page.chart
-  local right, top = x.last, y.last - layout.above
-  for i = #lines, 1, -1 do
-    local width = page.text_size(lines[i].name, page.scale)
-    picture:text(right, top, lines[i].name,
-                 { scale = page.scale, colour = page.ink, align = "right" })
-    local start = right - width - layout.sample - layout.sample_gap
-    picture:line(start, top + layout.sample_down, start + layout.sample - 1,
-                 top + layout.sample_down, colour_of(i),
-                 layout.sample_thickness, mark_of(i))
-    right = start - layout.between
-  end
+  local function ink() return page.ink end
+  legend.draw(picture, rows, x.last, y.last - layout.above, how, page, ink,
+    function(i, left, top)
+      picture:line(left, top + layout.sample_down, left + layout.sample - 1,
+                   top + layout.sample_down, colour_of(i),
+                   layout.sample_thickness, mark_of(i))
+    end)
 end
 
 local function draw_line(picture, points, x, y, i, layout)
@@ -182,10 +189,11 @@ return function(given, page)
   refuse_nothing(lines, o.y_scale)
   local x = x_scale_of(lines, layout)
   local y = y_scale_of(lines, o, layout)
-  local picture = chart.draw(x, y, page, o)
+  local rows, extra, how = legend_of(o, page)
+  local picture = chart.draw(x, y, page, o, extra)
   for i, points in ipairs(lines) do
     draw_line(picture, points, x, y, i, layout)
   end
-  draw_legend(picture, x, y, o.lines, page)
+  draw_legend(picture, rows, x, y, how, page)
   return picture
 end

@@ -53,9 +53,9 @@ local function colour_of(bright, seen)
   return { 0.45 + 0.55 * bright, 0.55 * bright, 0.55 * bright }
 end
 
--- The same without colours; what is not seen keeps its brightness.
+-- The same without colours; what is not seen of the image keeps its brightness.
 local function mark_of(bright, seen)
-  if not seen then return false end
+  if not seen then return not bright and " " end
   if not bright then return "o" end
   return bright < 0.5 and "x" or "X"
 end

@@ -2,6 +2,7 @@
 
 local chart = require "lunet.chart"
 local core = require "lunet_core"
+local legend = require "lunet.legend"
 local options = require "lunet.options"
 
 local rules = {
@@ -17,7 +18,7 @@ local rules = {
 }
 
 local colours = { 0x1f5fbf, 0xd9480f, 0x2b8a3e, 0x9c36b5, 0x0b7285, 0x846000,
-                  0xe64980, 0x74b816, 0x868e96, 0x5c3317 }
+                  0xe64980, 0x74b816, 0x868e96, 0x4dabf7 }
 
 local function colour_of(class) return colours[class % #colours + 1] end
 
@@ -73,19 +74,6 @@ local function draw_point(picture, x, y, class, page, o)
   end
 end
 
-local function draw_legend(picture, x, y, classes, page, o)
-  local layout = page.chart
-  local right, top = x.last, y.last - layout.above
-  for i = #classes, 1, -1 do
-    local text = name_of(classes[i], o)
-    picture:text(right, top, text,
-                 { scale = page.scale, align = "right",
-                   colour = colour_of(classes[i]) })
-    right = right - page.text_size(text, page.scale)
-      - page.text_size(" ", page.scale) - layout.sample_gap
-  end
-end
-
 -- The classes that occur, in order.
 local function classes_of(labels)
   local seen, list = {}, {}
@@ -99,6 +87,17 @@ local function classes_of(labels)
   return list
 end
 
+-- The classes' names, each in its colour.
+local function legend_of(classes, o, page)
+  local names = {}
+  for i, class in ipairs(classes) do names[i] = name_of(class, o) end
+  local how = { width = chart.width(o.width, page), y_title = o.y_title,
+                sample = 0, between = page.chart.sample_gap
+                  + page.text_size(" ", page.scale) }
+  local rows, extra = legend.rows(names, how, page)
+  return rows, extra, how
+end
+
 -- scatter{ points = tensor (N,2) [, labels = tensor (N) of class ids, classes =
 -- names, title =, x_title =, y_title =, width =, height =] }
 return function(given, page)
@@ -108,13 +107,16 @@ return function(given, page)
   local labels = o.labels and o.labels:tolist() or {}
   local x = scale_of(points, 1, page.chart.x_ticks)
   local y = scale_of(points, 2, page.chart.y_ticks)
-  local picture = chart.draw(x, y, page, o)
+  local classes = classes_of(labels)
+  local rows, extra, how = legend_of(classes, o, page)
+  local picture = chart.draw(x, y, page, o, extra)
   for i, point in ipairs(points) do
     if chart.finite(point[1]) and chart.finite(point[2]) then
       draw_point(picture, x.place(point[1]), y.place(point[2]),
                  math.floor(labels[i] or 0), page, o)
     end
   end
-  draw_legend(picture, x, y, classes_of(labels), page, o)
+  legend.draw(picture, rows, x.last, y.last - page.chart.above, how, page,
+              function(i) return colour_of(classes[i]) end)
   return picture
 end

@@ -12,6 +12,7 @@ local rules = {
   { "marks", "a list", default = {} },
   { "title", "a text", default = "" },
   { "columns", "a whole number", min = 1 },
+  { "group", "a whole number", default = 1, min = 1 },
   { "zoom", "a whole number", min = 1, max = 400 },
 }
 
@@ -63,8 +64,9 @@ local function list_of(images)
 end
 
 -- sheet{ images = batch or list [, captions = {…}, title =, columns =, zoom =,
--- marks =] }. marks[i] are the rows of characters that stand for the dots of
--- image i where there are no colours; false: its brightness.
+-- marks =, group =] }. So many images as a group has stay in one row, however
+-- narrow the terminal. marks[i] are the rows of characters that stand for the
+-- dots of image i where there are no colours; false: its brightness.
 return function(given, page)
   local o = options.check("picture.sheet", given, rules)
   local list = {}

@@ -155,6 +155,29 @@ function TestCurves:test_a_large_level_line()
   picture.curves { lines = { { name = "", y = { 1e300 } } } }
 end
 
+function TestCurves:test_a_legend_of_several_rows()
+  local lines = {}
+  for i = 1, 6 do
+    lines[i] = { name = ("a long name, number %d"):format(i), y = { 1, 2 } }
+  end
+  local function axis_top(of)
+    local t = picture.curves { lines = of, y_title = "loss" }
+    local x, y = 24 + canvas.text_size("2.0", 2), 400
+    while dot(t, x, y - 1)[1] == 0x20 do y = y - 1 end
+    return y
+  end
+  lu.assertEquals(axis_top { lines[1] }, 84)
+  lu.assertEquals(axis_top(lines), 84 + 2 * 28) -- two names a row
+end
+
+-- A line without a name needs no sample.
+function TestCurves:test_no_name_no_legend()
+  local t = picture.curves { lines = { { name = "", y = { 0, 0, 1e-9 } } },
+                             y_min = 0, y_max = 1 }
+  local above = t:narrow(2, 1, 70)
+  lu.assertTrue(above:min() > 0.99)
+end
+
 function TestCurves:test_refusals()
   lu.assertErrorMsgContains("needs the option 'lines'", picture.curves, {})
   lu.assertErrorMsgContains("needs the option 'y'", picture.curves,

@@ -5,6 +5,7 @@ local lu = require "luaunit"
 local lunet = require "lunet"
 local shell = require "support.shell"
 local cells = require "lunet.cells"
+local colour_map = require "lunet.colour_map"
 local blocks = require "lunet.terminal.blocks"
 local few_tiles = require "lunet.few_tiles"
 local kind_of = require "lunet.terminal.kind"
@@ -364,10 +365,36 @@ function TestShow:test_filters_in_ascii()
   local text = shown("LUNET_SHOW=ascii",
                      "lunet.tensor{{{{-2, 0}, {0.7, 2}}}}")
   local lines = lines_of(text)
-  lu.assertStrMatches(lines[1], "====")
+  lu.assertEquals(lines[1], "====....")
   lu.assertStrMatches(lines[3], "%+%+%+%+####")
   lu.assertStrContains(text, "-2")
   lu.assertStrContains(text, "+2")
+end
+
+-- Tiles that belong together stay in one row: they become smaller.
+function TestShow:test_groups_stay_together()
+  local function columns(group)
+    local text = shown("LUNET_SHOW=ascii", ([[{ group = %d, captions =
+      { "1", "2", "3", "4", "5", "6", "7", "8", "9" },
+      images = lunet.ones{ 9, 1, 8, 8 } }]]):format(group))
+    local list = {}
+    for line in text:gmatch "[^\n]+" do
+      if line:find "%d" then
+        list[#list + 1] = select(2, line:gsub("%d", ""))
+      end
+    end
+    return list
+  end
+  lu.assertEquals(columns(1), { 4, 4, 1 })
+  lu.assertEquals(columns(3), { 3, 3, 3 })
+  lu.assertEquals(columns(5), { 5, 4 })
+end
+
+-- An overlay has no colour there, so the map alone is drawn.
+function TestShow:test_overlays_in_ascii()
+  local marks = colour_map.marks(lunet.tensor { { { 0, 1 }, { 0.5, -3 } } })
+  lu.assertEquals(marks, { { " ", "@" }, { "+", " " } })
+  lu.assertEquals(colour_map.marks(lunet.zeros { 1, 1, 2 }), { { " ", " " } })
 end
 
 -- An image wider than the terminal becomes smaller, by the mean of squares.

@@ -68,7 +68,7 @@ local function picture_of(x, learnt, random, title)
     captions[3 * i] = "shuffled"
   end
   return { images = images, captions = captions, title = title,
-           columns = #images > 3 and 6 or 3 }
+           columns = #images > 3 and 6 or 3, group = 3 }
 end
 
 -- sanity_check(net, x, method [, { class = }]) -> { correlation, learnt,
