@@ -206,7 +206,10 @@ function TestHelp:test_source()
   lu.assertStrContains(piped("??relu"), "static ln_status forward")
   lu.assertStrContains(piped("??lunet.accuracy"), "count_right")
   lu.assertStrContains(piped("??lunet.zeros{1}.narrow"), "ln_tensor_narrow")
-  lu.assertStrContains(piped("??5"), "not of a number")
+  lu.assertStrContains(piped("??5"), "not of 5")
+  lu.assertStrContains(piped("??lunet.zeros{ 2, 3 }"), "not of a tensor (2,3)")
+  lu.assertStrContains(piped("??reluu"), "no layer 'reluu'; did you mean 'relu'")
+  lu.assertStrContains(piped("??"), "try ??relu or ??lunet.fit")
 end
 
 -- Every public function can be explained.
@@ -278,6 +281,8 @@ end
 
 function TestCompletion:test_options_of_functions()
   assert_offers("lunet.fit(net, train, { ep", "epochs = ")
+  assert_offers("lunet.viz.sal", "saliency")
+  assert_offers("lunet.viz.occlusion(net, x, { si", "size = ")
 end
 
 function TestCompletion:test_file_names()
