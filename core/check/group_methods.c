@@ -121,6 +121,8 @@ static void check_isa(ln_checking *c, ln_trial *own) {
   const ln_way way = { .step_by_step = true };
   const ln_kernel *k = own->inference.kernel;
   const uint64_t label = k ? k->isa : 0;
+  const uint64_t all = LN_CPU_AVX512 | LN_CPU_AVX2_FMA;
+  if ((allowed(label) & all) == all) return; /* nothing is beyond it */
   if (!ln_steps_watch(c->known->library->handle)) return;
   if (ln_trial_forward(own, &way) && ln_trial_has_backward(own))
     ln_trial_backward(own, &way);

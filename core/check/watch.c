@@ -126,6 +126,11 @@ static void on_fault(int number, siginfo_t *info, void *context) {
 
 static void on_time(int number) {
   if (!checking->call[0]) return; /* the check itself computes */
+  if (number == SIGALRM && ln_seconds() - armed > SECONDS + 1) {
+    armed = 0; /* the whole process stood still, by Ctrl-Z perhaps */
+    arm();
+    return;
+  }
   ln_report(checking, "behaviour.hang", "%s: has not returned after %d s%s",
             checking->call, number == SIGPROF ? PROCESSOR_SECONDS : SECONDS,
             number == SIGPROF ? " of computing" : "");

@@ -59,10 +59,15 @@ static const ln_tensor *const *next_list(const framing *f) {
   return &f->frame->pointers[f->n];
 }
 
-static void add_borrowed(framing *f, const ln_shape *shape, float *data) {
+static ln_tensor *add_borrowed(framing *f, const ln_shape *shape, int64_t count,
+                               float *data) {
   ln_tensor *t = &f->frame->tensors[f->n];
-  *t = ln_tensor_borrow(shape, data);
+  *t = (ln_tensor){ .struct_size = (uint32_t)sizeof *t,
+                    .shape = *shape,
+                    .count = count,
+                    .data = data };
   f->frame->pointers[f->n++] = t;
+  return t;
 }
 
 static void add_tensor(framing *f, const ln_tensor *t) {
@@ -77,20 +82,21 @@ static bool is_whole(ln_pass_kind kind) {
   return is_reduce(kind) || kind == LN_BACKWARD_WEIGHTS;
 }
 
-static ln_shape slice_shape(const framing *f, int64_t value) {
-  ln_shape s = f->run->plan->values[value].shape;
-  if (f->run->step->slices > 1 && !is_whole(f->kind))
-    s.dim[0] = f->slice->items;
-  return s;
+/* The slice of a value, or of something of its shape; or all of it. */
+static void add_slice(framing *f, int64_t value, float *data) {
+  const ln_plan_value *v = &f->run->plan->values[value];
+  ln_tensor *t = add_borrowed(f, &v->shape, v->count, data);
+  if (f->run->step->slices == 1 || is_whole(f->kind)) return;
+  t->shape.dim[0] = f->slice->items;
+  t->count = f->slice->items * v->item;
 }
 
 static void add_value(framing *f, int64_t value, bool gradient) {
-  ln_shape s = slice_shape(f, value);
   const slice *at = f->slice;
-  add_borrowed(f, &s,
-               is_reduce(f->kind) ? NULL
-                                  : ln_run_address(f->run, value, gradient,
-                                                   at->first, at->slot));
+  add_slice(f, value,
+            is_reduce(f->kind)
+                ? NULL
+                : ln_run_address(f->run, value, gradient, at->first, at->slot));
 }
 
 static const ln_tensor *const *add_inputs(framing *f, const ln_node *node) {
@@ -126,13 +132,12 @@ static const ln_tensor *const *add_dx(framing *f, int64_t node) {
   const ln_tensor *const *at = next_list(f);
   for (int64_t k = 0; k < nd->n_inputs; k++) {
     int64_t v = nd->inputs[k];
-    ln_shape s = slice_shape(f, v);
     if (n->dx[k] == LN_GIVES_NOTHING || f->kind != LN_BACKWARD)
       add_tensor(f, NULL);
     else if (n->dx_extra[k] < 0)
       add_value(f, v, true);
     else
-      add_borrowed(f, &s, extra_address(run, node, k, f->slice));
+      add_slice(f, v, extra_address(run, node, k, f->slice));
   }
   return at;
 }
@@ -157,13 +162,17 @@ static float *gradient_address(const ln_pass_run *run, int64_t node, int64_t k,
   return (float *)(base + index * stride_of(w->value));
 }
 
+static void add_gradient(framing *f, const ln_tensor *w, float *data) {
+  add_borrowed(f, &w->shape, w->count, data);
+}
+
 static const ln_tensor *const *add_dw(framing *f, int64_t node, bool wanted) {
   const ln_instance *i = f->run->net->nodes[node].instance;
   const ln_tensor *const *at = next_list(f);
   int64_t index = is_whole(f->kind) ? 0 : f->slice->index;
   for (int64_t k = 0; k < i->n_weights; k++)
     if (wanted && f->run->plan->nodes[node].dw[k] >= 0)
-      add_borrowed(f, &ln_instance_weight(i, k)->value->shape,
+      add_gradient(f, ln_instance_weight(i, k)->value,
                    gradient_address(f->run, node, k, index));
     else
       add_tensor(f, NULL);
@@ -313,10 +322,9 @@ static void add_extra(const ln_pass_run *run, int64_t node, const slice *s) {
   for (int64_t k = 0; k < nd->n_inputs; k++) {
     if (n->dx_extra[k] < 0) continue;
     const ln_plan_value *v = &run->plan->values[nd->inputs[k]];
-    int64_t count =
-        run->step->slices > 1 ? s->items * v->item : ln_count(&v->shape);
+    int64_t count = run->step->slices > 1 ? s->items * v->item : v->count;
     ln_add_floats(ln_run_address(run, nd->inputs[k], true, s->first, s->slot),
-             extra_address(run, node, k, s), count);
+                  extra_address(run, node, k, s), count);
   }
 }
 
@@ -335,7 +343,7 @@ static void sum_chunk(void *arg, int64_t index, int slot) {
   int64_t n = s->count - begin < GRAIN ? s->count - begin : GRAIN;
   for (int64_t k = s->first; k < s->slices; k++)
     ln_add_floats(s->grad + begin,
-             gradient_address(s->run, s->node, s->weight, k) + begin, n);
+                  gradient_address(s->run, s->node, s->weight, k) + begin, n);
 }
 
 static void sum_weights(const ln_pass_run *run, int64_t node) {
@@ -544,7 +552,7 @@ static void fill_first(const ln_pass_run *run) {
   for (int64_t v = 0; v < p->n_values; v++) {
     const ln_plan_value *value = &p->values[v];
     if (!value->starts_filled || value->dy.where == LN_NOWHERE) continue;
-    int64_t n = ln_count(&value->shape);
+    int64_t n = value->count;
     float *dy = ln_run_address(run, v, true, 0, 0);
     if (n) memset(dy, 0, (size_t)n * sizeof *dy);
     for (int64_t i = 0; i < p->n_outputs; i++)
@@ -576,7 +584,7 @@ static ln_status finish_weights(ln_pass_run *run, const ln_plan_step *step) {
 static ln_status show_tap(const ln_pass_run *run, ln_tap *tap) {
   const ln_plan_value *v = &run->plan->values[tap->value];
   if (!v->has_grad || v->dy.where == LN_NOWHERE) return LN_OK;
-  int64_t n = ln_count(&v->shape);
+  int64_t n = v->count;
   float *dy = ln_run_address(run, tap->value, true, 0, 0);
   ln_tensor *copy;
   if (ln_tensor_new(&v->shape, &copy)) return LN_FAILED;

@@ -11,6 +11,7 @@
 #include "base/threads.h"
 #include "graph/net.h"
 #include "host/registry.h"
+#include "tensor/tensor.h"
 
 /* ---- slices ---- */
 
@@ -72,7 +73,7 @@ static ln_status infer_all(ln_plan *p, ln_net *net, const ln_shape *x,
       s = infer_whole(net, i, shapes, r);
   }
   for (int64_t v = 0; !s && v < net->n_values; v++)
-    p->values[v].shape = shapes[v];
+    p->values[v].shape = ln_plain_shape(&shapes[v]);
   ln_free(nodes);
   ln_free(shapes);
   return s;
@@ -85,7 +86,8 @@ static void describe_values(ln_plan *p, const ln_net *net) {
     ln_plan_value *value = &p->values[v];
     const ln_shape *s = &value->shape;
     bool has_batch = s->rank && s->dim[0] > 0;
-    value->item = has_batch ? ln_count(s) / s->dim[0] : 0;
+    value->count = ln_count(s);
+    value->item = has_batch ? value->count / s->dim[0] : 0;
     value->root = v;
   }
   for (int64_t i = 0; i < net->n_outputs; i++)

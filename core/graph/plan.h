@@ -46,8 +46,9 @@ typedef struct ln_place {
 } ln_place;
 
 typedef struct ln_plan_value {
-  ln_shape shape;
-  int64_t item; /* floats of one item of the batch */
+  ln_shape shape; /* plain: nothing behind its dims */
+  int64_t count;  /* floats */
+  int64_t item;   /* those of one item of the batch */
   int64_t root; /* the value whose memory it shares; itself: its own */
   ln_place y, dy;
   bool wants_grad; /* a gradient is needed at it or behind it */

@@ -41,7 +41,8 @@ void ln_lua_check_table(lua_State *L, int index, const char *what,
 /* A dim of t, counted from 1 by the user, from 0 in the result. */
 int ln_lua_check_dim(lua_State *L, int index, const ln_tensor *t,
                      const char *what);
-/* The pointer in a userdata of class `class`, such as "lunet.dataset". */
+/* The pointer of an object of the class (see object.c); a closed one is
+ * refused. */
 void *ln_lua_check_object(lua_State *L, int index, const char *class,
                           const char *what);
 /* "a number", "a tensor", "nil" ...; may push one value. */
@@ -66,20 +67,23 @@ ln_tensor **ln_lua_to_tensors(lua_State *L, int index, const char *what,
 
 /* ---- object.c: engine objects as userdata -------------------------------- */
 
-/* Makes the class, with its metatable in the registry. Without a __index
- * among the metamethods, the methods are what an object is asked for. */
+/* Makes the class, with its metatable in the registry; `class` is its name and,
+ * by its address, its mark. Without a __index among the metamethods, the
+ * methods are what an object is asked for. */
 void ln_lua_new_class(lua_State *L, const char *class, const luaL_Reg *methods,
                       const luaL_Reg *metamethods);
 /* Pushes an object of the class and returns where its pointer goes. Once the
  * object is collected or closed, the pointer is given to `release`. */
 void **ln_lua_push_object(lua_State *L, const char *class,
                           void (*release)(void *));
+/* The pointer of an object of the class; NULL: closed, or something else. */
+void *ln_lua_test_object(lua_State *L, int index, const char *class);
 /* Pushes a guard: an object without methods, for the memory of a while. */
 void **ln_lua_guard(lua_State *L, void (*release)(void *));
 
 /* ---- tensor.c ------------------------------------------------------------ */
 
-#define LN_LUA_TENSOR "lunet.tensor"
+extern const char ln_lua_tensor_class[];
 
 /* Pushes t and takes the reference over. Returns 1. */
 int ln_lua_push_tensor(lua_State *L, ln_tensor *t);
@@ -87,8 +91,6 @@ int ln_lua_push_tensor(lua_State *L, ln_tensor *t);
 ln_tensor *ln_lua_test_tensor(lua_State *L, int index);
 
 /* ---- layer.c ------------------------------------------------------------- */
-
-#define LN_LUA_LAYER "lunet.layer"
 
 ln_instance *ln_lua_check_layer(lua_State *L, int index, const char *what);
 

@@ -25,7 +25,7 @@ ln_tensor *ln_lua_check_tensor(lua_State *L, int index, const char *what) {
   ln_tensor *t = ln_lua_test_tensor(L, index);
   if (t) return t;
   const bool method = strncmp(what, "tensor:", 7) == 0;
-  if (luaL_testudata(L, index, LN_LUA_TENSOR))
+  if (luaL_testudata(L, index, ln_lua_tensor_class))
     ln_lua_fail(L, "%s: the tensor has been closed", what);
   if (method && index == 1)
     ln_lua_fail(L,

@@ -2,7 +2,7 @@
  * from, in primitive form; scripts/lunet/layer.lua makes nn.conv2d{} of it. */
 #include "lua/binding.h"
 
-static const char class[] = LN_LUA_LAYER;
+static const char class[] = "lunet.layer";
 
 static void release(void *instance) {
   ln_instance_release(instance);

@@ -4,7 +4,14 @@
 #include "base/text.h"
 #include "lua/binding.h"
 
+const char ln_lua_tensor_class[] = "lunet.tensor";
+
 /* ---- memory -------------------------------------------------------------- */
+
+/* 0 where the user stopped the collector, less than 0 in a finalizer. */
+static bool is_collecting(lua_State *L) {
+  return lua_gc(L, LUA_GCISRUNNING) == 1;
+}
 
 /* Lua's collector sees a few bytes where a tensor holds megabytes. So we
  * watch the bytes ourselves, and have Lua collect once they have grown by half
@@ -15,10 +22,19 @@ static void feel_weight(lua_State *L) {
   if (alive < alive_after_collection) alive_after_collection = alive;
   const int64_t half = alive_after_collection / 2;
   if (alive - alive_after_collection < (half > least ? half : least)) return;
-  /* 0 where the user stopped the collector, less than 0 in a finalizer. */
-  if (lua_gc(L, LUA_GCISRUNNING) != 1) return;
+  if (!is_collecting(L)) return;
   lua_gc(L, LUA_GCCOLLECT);
   alive_after_collection = ln_tensor_bytes_alive();
+}
+
+/* A step of the collector for a few tensors at a time: what died young goes
+ * back to the pool while it is in the caches, and the next ones take it. */
+static void feel_number(lua_State *L) {
+  enum { FEW = 64 };
+  static int made = 0;
+  if (++made < FEW) return;
+  made = 0;
+  if (is_collecting(L)) lua_gc(L, LUA_GCSTEP, 0);
 }
 
 static void release(void *t) {
@@ -26,14 +42,14 @@ static void release(void *t) {
 }
 
 int ln_lua_push_tensor(lua_State *L, ln_tensor *t) {
-  *ln_lua_push_object(L, LN_LUA_TENSOR, release) = t;
+  *ln_lua_push_object(L, ln_lua_tensor_class, release) = t;
+  feel_number(L);
   feel_weight(L);
   return 1;
 }
 
 ln_tensor *ln_lua_test_tensor(lua_State *L, int index) {
-  void **holder = luaL_testudata(L, index, LN_LUA_TENSOR);
-  return holder ? *holder : NULL;
+  return ln_lua_test_object(L, index, ln_lua_tensor_class);
 }
 
 /* ---- entries: t[i], t[i] = v, #t ----------------------------------------- */
@@ -243,8 +259,8 @@ void ln_lua_open_tensor(lua_State *L) {
   static const luaL_Reg metamethods[] = { { "__newindex", set_entry },
                                           { "__len", length },
                                           { NULL, NULL } };
-  ln_lua_new_class(L, LN_LUA_TENSOR, methods, metamethods);
-  luaL_getmetatable(L, LN_LUA_TENSOR);
+  ln_lua_new_class(L, ln_lua_tensor_class, methods, metamethods);
+  luaL_getmetatable(L, ln_lua_tensor_class);
   lua_getfield(L, -1, "__index");
   lua_pushvalue(L, -1);
   lua_pushcclosure(L, index_tensor, 1);

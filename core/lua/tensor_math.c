@@ -152,7 +152,7 @@ void ln_lua_open_tensor_math(lua_State *L) {
   lua_pushcfunction(L, matmul);
   lua_setfield(L, -2, "matmul");
   lua_pop(L, 1);
-  luaL_getmetatable(L, LN_LUA_TENSOR);
+  luaL_getmetatable(L, ln_lua_tensor_class);
   add_operations(L, binary_operators, binary);
   add_operations(L, unary_operators, unary);
   lua_pop(L, 1);

@@ -82,13 +82,22 @@ static ln_storage *allocate_guarded(int64_t bytes) {
   return s;
 }
 
+/* Counts the bytes as well: as alive, with the pool locked but once. */
 static ln_storage *take_or_allocate(int64_t bytes) {
-  if (ln_is_guarded()) return allocate_guarded(bytes);
-  int class = class_of_bytes(bytes);
+  const bool guarded = ln_is_guarded();
+  const int class = class_of_bytes(bytes);
   lock_pool();
-  ln_storage *s = take_kept(class);
+  ln_storage *s = guarded ? NULL : take_kept(class);
+  pool.bytes_alive += bytes;
+  pool.bytes_made += bytes;
   unlock_pool();
-  return s ? s : allocate(class);
+  if (!s) s = guarded ? allocate_guarded(bytes) : allocate(class);
+  if (s) return s;
+  lock_pool();
+  pool.bytes_alive -= bytes;
+  pool.bytes_made -= bytes;
+  unlock_pool();
+  return NULL;
 }
 
 ln_status ln_storage_new(int64_t count, ln_storage **out) {
@@ -101,10 +110,6 @@ ln_status ln_storage_new(int64_t count, ln_storage **out) {
   s->references = 1;
   s->version = 0;
   s->zero_version = UINT64_MAX; /* not known to be 0 at any */
-  lock_pool();
-  pool.bytes_alive += bytes;
-  pool.bytes_made += bytes;
-  unlock_pool();
   *out = s;
   return LN_OK;
 }

@@ -63,7 +63,7 @@ __attribute__((destructor)) static void free_kept_structs(void) {
 
 /* ---- making -------------------------------------------------------------- */
 
-static ln_shape plain_shape(const ln_shape *shape) {
+ln_shape ln_plain_shape(const ln_shape *shape) {
   ln_shape plain = { .rank = shape->rank };
   for (int32_t i = 0; i < shape->rank; i++) plain.dim[i] = shape->dim[i];
   return plain;
@@ -71,7 +71,7 @@ static ln_shape plain_shape(const ln_shape *shape) {
 
 ln_tensor ln_tensor_borrow(const ln_shape *shape, float *data) {
   return (ln_tensor){ .struct_size = (uint32_t)sizeof(ln_tensor),
-                      .shape = plain_shape(shape),
+                      .shape = ln_plain_shape(shape),
                       .count = ln_count(shape),
                       .data = data };
 }

@@ -48,7 +48,9 @@ static inline bool ln_tensor_known_zero(const ln_tensor *t) {
   return s->zero_version == s->version;
 }
 
-/* A tensor struct for memory that somebody else owns (a slice of a plan). */
+/* A shape with nothing in the places behind its dims. */
+ln_shape ln_plain_shape(const ln_shape *);
+/* A tensor struct for memory that somebody else owns. */
 ln_tensor ln_tensor_borrow(const ln_shape *shape, float *data);
 
 /* to[i] += from[i], for n numbers. */

@@ -42,6 +42,17 @@ typedef struct pass {
   job phase[MOST_PHASES];
 } pass;
 
+/* Threads want something to share, but a task should also be worth the copying
+ * that comes before it. */
+static int64_t wanted_tasks(const job *j) {
+  enum { MOST = 8, PRODUCTS = 1 << 18 /* some microseconds */ };
+  const double products = (double)j->N * (double)(j->G * j->K * j->C) *
+                          (double)(j->reach_y.taps * j->reach_x.taps) *
+                          (double)(j->reach_y.size * j->reach_x.size);
+  return products >= MOST * (double)PRODUCTS ? MOST
+                                             : (int64_t)products / PRODUCTS + 1;
+}
+
 static job job_of(int64_t N, int64_t G, int64_t C, int64_t K, axis reach_y,
                   axis reach_x) {
   job j = {
@@ -49,10 +60,12 @@ static job job_of(int64_t N, int64_t G, int64_t C, int64_t K, axis reach_y,
   };
   j.filter_lanes = K >= LN_VECTOR;
   j.parts = divide_up(K, part_size(&j));
-  j.rows = band_rows(C, &reach_y, &reach_x, N * G * j.parts);
+  const int64_t tasks = wanted_tasks(&j);
+  j.rows = band_rows(C, &reach_y, &reach_x,
+                     divide_up(tasks, larger(N * G * j.parts, 1)));
   j.bands = divide_up(reach_y.size, j.rows);
   j.part_groups =
-      smaller(j.parts, divide_up(WANTED_TASKS, larger(N * G * j.bands, 1)));
+      smaller(j.parts, divide_up(tasks, larger(N * G * j.bands, 1)));
   j.planes = planes_of(C, &reach_y, &reach_x, j.rows);
   return j;
 }

@@ -169,28 +169,27 @@ static inline void load_planes(const planes *p, const axis *y, const axis *x,
 static inline void list_offsets(const planes *p, const axis *reach_y,
                                 const axis *reach_x, const axis *y,
                                 const axis *x, int64_t *offset) {
-  const int64_t taps = y->taps * x->taps;
-  for (int64_t t = 0; t < taps; t++) {
-    const int64_t row =
-        y->shift + t / x->taps * y->shift_step - lowest(reach_y);
-    const int64_t column =
-        x->shift + t % x->taps * x->shift_step - lowest(reach_x);
-    offset[t] =
-        row * p->row + column % x->in_step * p->columns + column / x->in_step;
-  }
-  for (int64_t c = 1; c < p->channels; c++)
-    for (int64_t t = 0; t < taps; t++)
-      offset[c * taps + t] = offset[t] + c * p->plane;
+  const int64_t channels = p->channels, plane = p->plane;
+  const int64_t taps = y->taps * x->taps, step = x->in_step;
+  int64_t *at = offset;
+  for (int64_t i = 0; i < y->taps; i++)
+    for (int64_t m = 0; m < x->taps; m++) {
+      const int64_t row = y->shift + i * y->shift_step - lowest(reach_y);
+      const int64_t column = x->shift + m * x->shift_step - lowest(reach_x);
+      *at++ = row * p->row +
+              (step == 1 ? column : column % step * p->columns + column / step);
+    }
+  for (int64_t c = 1; c < channels; c++)
+    for (int64_t t = 0; t < taps; t++) *at++ = offset[t] + c * plane;
 }
 
-/* Rows of a task: planes of about so many bytes, but enough tasks. */
-enum { PLANE_BYTES = 192 << 10, WANTED_TASKS = 8 };
+/* Rows of a task: planes of about so many bytes, and at least `bands` tasks. */
+enum { PLANE_BYTES = 192 << 10 };
 
 static inline int64_t band_rows(int64_t channels, const axis *y, const axis *x,
-                                int64_t others) {
+                                int64_t bands) {
   const planes one = planes_of(channels, y, x, 1);
   const int64_t bytes = channels * one.q_row * (int64_t)sizeof(float);
-  const int64_t bands = divide_up(WANTED_TASKS, larger(others, 1));
   const int64_t rows = larger(1, smaller(PLANE_BYTES / larger(bytes, 1),
                                          divide_up(larger(y->size, 1), bands)));
   return smaller(rows, larger(y->size, 1));

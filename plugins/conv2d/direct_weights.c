@@ -38,8 +38,8 @@ static job job_of(const sizes *s) {
                             : j.taps + LN_SPARE_TAPS;
   j.columns = j.filter_lanes ? s->OW : divide_up(s->OW, LN_VECTOR) * LN_VECTOR;
   const int64_t row_bytes = j.columns * j.part * (int64_t)sizeof(float);
-  j.rows = smaller(band_rows(j.C, &j.y, &j.x, WANTED_TASKS),
-                   larger(1, DY_BYTES / row_bytes));
+  j.rows =
+      smaller(band_rows(j.C, &j.y, &j.x, 1), larger(1, DY_BYTES / row_bytes));
   j.planes = planes_of(j.C, &j.y, &j.x, j.rows);
   return j;
 }

@@ -1,13 +1,15 @@
 /* vector.c - cross_entropy's method "vector", for one instruction set.
  *
- * It takes exp of up to 16 scores at once, and shares the items among the
- * threads. The losses of the items wait in a row of their own and are added in
- * its order, so the number of threads changes no bit.
+ * It takes exp of up to 16 scores at once: of one item or, where classes are
+ * few, one of each of several items. The threads share the items; their losses
+ * wait in a row of their own and are added in its order, so the number of
+ * threads changes no bit.
  *
  * For backward an item keeps its largest score m and 1 / Z, with Z the sum of
  * exp(x[k] - m): then p[k] = exp(x[k] - m) / Z, without a logarithm. */
 #include "cross_entropy.h"
 
+#include <lunet/kernels/lanes.h>
 #include <lunet/kernels/softmax.h>
 
 typedef struct item {
@@ -16,14 +18,14 @@ typedef struct item {
 } item;
 
 enum {
-  FEWEST_SCORES = 16,    /* of an item that a vector is worth while for */
+  FEW_CLASSES = 32,      /* at most: the scores of several items at once */
   SCORES_AT_ONCE = 16384 /* in a piece of work: some microseconds */
 };
 
 ln_status LN_FOR_ISA(vector_plan)(const void *self, ln_infer *io) {
   (void)self;
   io->saved = io->x[0].dim[0] * (int64_t)sizeof(item);
-  return io->x[0].dim[1] < FEWEST_SCORES ? LN_UNSUITED : LN_OK;
+  return LN_OK;
 }
 
 typedef struct job {
@@ -51,28 +53,60 @@ static double sum_of_lacks(const float *x, float largest, int64_t K) {
 }
 
 /* With log p[k] = (x[k] - m) - log Z. */
-static item judge(const float *x, int64_t K, int64_t label, double smoothing) {
-  const float m = ln_largest(x, K);
-  const double z = ln_exp_sum(x, m, K, NULL), log_z = log(z);
+static item judge(const float *x, int64_t K, int64_t label, double smoothing,
+                  float m, double z) {
+  const double log_z = log(z);
   double loss = (1 - smoothing) * (log_z + ((double)m - (double)x[label]));
   if (smoothing > 0)
     loss += smoothing * (log_z + sum_of_lacks(x, m, K) / (double)K);
   return (item){ m, (float)(1 / z), loss };
 }
 
+/* One item after the other, its scores side by side in vectors. */
 static void judge_items(void *arg, const ln_chunk *chunk) {
   const job *j = arg;
+  const float *target = ln_x(j->call, 1);
+  for (int64_t n = chunk->begin; n < chunk->end; n++) {
+    const float *x = ln_x(j->call, 0) + n * j->K;
+    const float m = ln_largest(x, j->K);
+    j->items[n] =
+        judge(x, j->K, (int64_t)target[n], j->options->label_smoothing, m,
+              ln_exp_sum(x, m, j->K, NULL));
+  }
+}
+
+/* Of a few classes, the scores of LN_VECTOR items side by side: row k of lanes
+ * holds theirs of class k, and nothing has to be summed across a vector. */
+static void judge_together(const job *j, int64_t first, int64_t items) {
   const float *x = ln_x(j->call, 0), *target = ln_x(j->call, 1);
-  for (int64_t n = chunk->begin; n < chunk->end; n++)
-    j->items[n] = judge(x + n * j->K, j->K, (int64_t)target[n],
-                        j->options->label_smoothing);
+  const float *end = x + ln_x_dim(j->call, 0, 0) * j->K;
+  float lanes[FEW_CLASSES * LN_VECTOR];
+  x += first * j->K;
+  ln_to_lanes(x, (ptrdiff_t)j->K, items, j->K, end, lanes);
+  ln_vector z = { 0 }, m = z - INFINITY;
+  for (int64_t k = 0; k < j->K; k++)
+    m = ln_larger_(m, ln_load(lanes + k * LN_VECTOR));
+  for (int64_t k = 0; k < j->K; k++)
+    z += ln_exp_of_vector(ln_load(lanes + k * LN_VECTOR) - m);
+  for (int64_t i = 0; i < items; i++)
+    j->items[first + i] =
+        judge(x + i * j->K, j->K, (int64_t)target[first + i],
+              j->options->label_smoothing, m[i], (double)z[i]);
+}
+
+static void judge_few_classes(void *arg, const ln_chunk *chunk) {
+  for (int64_t n = chunk->begin; n < chunk->end; n += LN_VECTOR) {
+    const int64_t left = chunk->end - n;
+    judge_together(arg, n, left < LN_VECTOR ? left : LN_VECTOR);
+  }
 }
 
 ln_status LN_FOR_ISA(vector_forward)(const void *self, const ln_call *call) {
   job j = job_of(self, call);
   const int64_t N = ln_x_dim(call, 0, 0);
   if (cross_entropy_check_labels(call) != LN_OK) return LN_FAILED;
-  const ln_status status = share(&j, judge_items);
+  const ln_status status =
+      share(&j, j.K <= FEW_CLASSES ? judge_few_classes : judge_items);
   if (status != LN_OK) return status;
   double sum = 0;
   for (int64_t n = 0; n < N; n++) sum += j.items[n].loss;

@@ -32,7 +32,7 @@ static int64_t grain_of(const sizes *s) {
   return rows < ROWS ? ROWS : rows / ROWS * ROWS;
 }
 
-static void store(const job *j, int64_t n, int64_t k, float sum) {
+LN_INLINE void store(const job *j, int64_t n, int64_t k, float sum) {
   const float *b = ln_w(j->call, 1);
   const float y = b ? sum + b[k] : sum;
   ln_y(j->call, 0)[n * j->s.K + k] =

@@ -8,13 +8,10 @@
  * Source    Lecture 14, "Fully-connected Layer" (w^T x + b); it is a 1x1
  *           convolution on an image of one pixel
  *
- * The textbook loops come first. The method "matmul" below them does the same
- * sums for the whole batch as matrix products; dot.c has the method "dot" for
- * one to four items.
+ * The textbook loops stand here. matmul.c does the same sums for the whole
+ * batch as matrix products; dot.c has the method "dot" for one to four items.
  */
 #include "linear.h"
-
-#include <string.h>
 
 static const ln_option options[] = {
   LN_INT(linear, in_features, LN_FROM_INPUT, 1, LN_ANY,
@@ -108,71 +105,24 @@ static ln_status backward(const void *self, const ln_call *call) {
   return LN_OK;
 }
 
-/* ---- method "matmul" ----------------------------------------------------- */
-
-/* With x as a matrix (N,C), one product gives the whole batch: y = x w^T + b,
- * dx = dy w, dw = dy^T x. Each weight is then fetched once for many items
- * instead of once an item. */
-
-static ln_status matmul_forward(const void *self, const ln_call *call) {
-  const sizes s = sizes_of(self, call);
-  const float *b = ln_w(call, 1);
-  float *y = ln_y(call, 0);
-
-  for (int64_t n = 0; b && n < s.N; n++)
-    memcpy(y + n * s.K, b, (size_t)s.K * sizeof *y);
-  call->host->matmul(call, 0, 1, s.N, s.K, s.C, ln_x(call, 0), s.C,
-                     ln_w(call, 0), s.C, b ? 1 : 0, y, s.K);
-  if (call->activation == LN_IS_RELU)
-    for (int64_t i = 0; i < s.N * s.K; i++) y[i] = y[i] <= 0 ? 0 : y[i];
-  return LN_OK;
-}
-
-static ln_status matmul_backward(const void *self, const ln_call *call) {
-  const sizes s = sizes_of(self, call);
-  call->host->matmul(call, 0, 0, s.N, s.C, s.K, ln_dy(call, 0), s.K,
-                     ln_w(call, 0), s.C, 0, ln_dx(call, 0), s.C);
-  return LN_OK;
-}
-
-/* The textbook's sums, but some columns side by side, so that dy is read in the
- * order in which it lies. */
-static void bias_gradient_by_rows(const sizes *s, const float *dy, float *db) {
-  enum { COLUMNS = 64 };
-  for (int64_t k = 0; k < s->K; k += COLUMNS) {
-    const int64_t width = s->K - k < COLUMNS ? s->K - k : COLUMNS;
-    double sum[COLUMNS] = { 0 };
-    for (int64_t n = 0; n < s->N; n++)
-      for (int64_t j = 0; j < width; j++) sum[j] += dy[n * s->K + k + j];
-    for (int64_t j = 0; j < width; j++) db[k + j] = (float)sum[j];
-  }
-}
-
-static ln_status matmul_backward_weights(const void *self,
-                                         const ln_call *call) {
-  const sizes s = sizes_of(self, call);
-  if (ln_dw(call, 0))
-    call->host->matmul(call, 1, 0, s.K, s.C, s.N, ln_dy(call, 0), s.K,
-                       ln_x(call, 0), s.C, 0, ln_dw(call, 0), s.C);
-  if (ln_dw(call, 1)) bias_gradient_by_rows(&s, ln_dy(call, 0), ln_dw(call, 1));
-  return LN_OK;
-}
-
 #define DOT(bits, suffix)                                                      \
   {                                                                            \
     .method = "dot", .isa = bits, .plan = dot_plan_##suffix,                   \
-    .forward = dot_forward_##suffix, .backward = matmul_backward,              \
-    .backward_weights = matmul_backward_weights,                               \
+    .forward = dot_forward_##suffix, .backward = matmul_backward_##suffix,     \
+    .backward_weights = matmul_backward_weights_##suffix,                      \
+    .activations = LN_ACCEPTS(LN_IS_RELU)                                      \
+  }
+#define MATMUL(bits, suffix)                                                   \
+  {                                                                            \
+    .method = "matmul", .isa = bits, .forward = matmul_forward_##suffix,       \
+    .backward = matmul_backward_##suffix,                                      \
+    .backward_weights = matmul_backward_weights_##suffix,                      \
     .activations = LN_ACCEPTS(LN_IS_RELU)                                      \
   }
 
 static const ln_kernel kernels[] = {
   LN_FOR_EACH_ISA(DOT),
-  { .method = "matmul",
-    .forward = matmul_forward,
-    .backward = matmul_backward,
-    .backward_weights = matmul_backward_weights,
-    .activations = LN_ACCEPTS(LN_IS_RELU) },
+  LN_FOR_EACH_ISA(MATMUL),
 };
 
 static const ln_layer layer = {

@@ -19,9 +19,13 @@ static inline sizes sizes_of(const linear *o, const ln_call *call) {
   return (sizes){ ln_x_dim(call, 0, 0), o->in_features, o->out_features };
 }
 
-#define DECLARE_DOT(isa)                                                       \
+#define DECLARE(isa)                                                           \
   ln_status dot_plan_##isa(const void *self, ln_infer *io);                    \
-  ln_status dot_forward_##isa(const void *self, const ln_call *call);
-LN_DECLARE_FOR_EACH_ISA(DECLARE_DOT)
+  ln_status dot_forward_##isa(const void *self, const ln_call *call);          \
+  ln_status matmul_forward_##isa(const void *self, const ln_call *call);       \
+  ln_status matmul_backward_##isa(const void *self, const ln_call *call);      \
+  ln_status matmul_backward_weights_##isa(const void *self,                    \
+                                          const ln_call *call);
+LN_DECLARE_FOR_EACH_ISA(DECLARE)
 
 #endif

@@ -71,7 +71,7 @@ function layer:n_outputs() return self.core_layer:n_outputs() end
 function layer:wire(builder, values) return builder:add(self, values) end
 
 local function expect_inputs(self, n)
-  if self:n_inputs() == n then return end
+  if (rawget(self, "inputs") or 1) == n then return end
   self.inputs, self.built_net = n, nil
 end
 

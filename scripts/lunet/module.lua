@@ -83,18 +83,22 @@ local function new_builder(owner)
   return builder
 end
 
--- The core net of this module, made at its first use.
-function module:core_net()
-  local made = rawget(self, "built_net")
-  if made then return made.net, made end
+local function make_core_net(self)
   local builder, values = new_builder(self), {}
   for i = 1, self:n_inputs() do values[i] = builder.net:add_input() end
   builder.net:set_outputs(self:wire(builder, values))
   builder.net:requires_grad(rawget(self, "wants_inputs") or false)
   builder.net:retain_graph(rawget(self, "retains") or false)
   self.built_net = builder
-  return builder.net, builder
+  return builder
 end
+
+-- The core net of this module, made at its first use.
+function module:core_net()
+  local made = rawget(self, "built_net") or make_core_net(self)
+  return made.net, made
+end
+local core_net = module.core_net -- for passes, without a search
 
 -- ---- shapes --------------------------------------------------------------
 
@@ -149,19 +153,19 @@ end
 -- From inputs to outputs, one tensor each, with the batch as first dim; keeps
 -- what backward needs.
 function module:forward(...)
-  local net = self:core_net()
+  local net = core_net(self)
   return after_pass(net, net:forward(...))
 end
 
 -- Evaluation behaviour; keeps nothing for backward.
 function module:predict(...)
-  local net = self:core_net()
+  local net = core_net(self)
   return after_pass(net, net:predict(...))
 end
 
 -- dx, one an input; nothing unless requires_grad{ inputs = true }.
 function module:backward(...)
-  local net = self:core_net()
+  local net = core_net(self)
   if rawget(self, "wants_inputs") then return net:backward(...) end
   net:backward(...)
 end

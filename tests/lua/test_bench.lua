@@ -342,6 +342,16 @@ function TestTables:test_race_shows_all_methods()
   lu.assertStrMatches(output, ".*\ntextbook +forward.*\n2x2 +forward.*")
 end
 
+-- All inputs of the first one's shape get the new one, class ids its batch.
+function TestTables:test_race_of_several_inputs()
+  local fine, output = bench("--plugin add --shape 5,7 --reps 1")
+  lu.assertTrue(fine, output)
+  lu.assertStrContains(output, "add on (5,7), (5,7)")
+  fine, output = bench("--plugin cross_entropy --shape 5,7 --reps 1")
+  lu.assertTrue(fine, output)
+  lu.assertStrContains(output, "cross_entropy on (5,7), (5)")
+end
+
 function TestTables:test_race_says_where_a_method_does_not_suit()
   local _, output = bench("--plugin max_pool2d --options 'kernel_size = 3' "
                           .. "--reps 1 --max-s 0.01")

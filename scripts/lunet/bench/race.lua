@@ -46,6 +46,21 @@ local function given_shape(text)
   return shape
 end
 
+-- The example's inputs, where those of the first one's shape get `shape`, and
+-- class ids (N) the new N.
+local function reshaped(inputs, shape)
+  local before = inputs[1]:shape()
+  for i, x in ipairs(inputs) do
+    local is_ids = x:dim() == 1 and #x == before[1]
+    if table.concat(x:shape(), ",") == table.concat(before, ",") then
+      inputs[i] = lunet.randn(shape)
+    elseif is_ids and #shape > 1 then
+      inputs[i] = (lunet.rand { shape[1] } * shape[2]):floor()
+    end
+  end
+  return inputs
+end
+
 local function flops_of(layer, inputs)
   local core_net, shapes = layer:core_net(), {}
   for i, x in ipairs(inputs) do shapes[i] = x:shape() end
@@ -96,7 +111,7 @@ return function(o)
   local description = description_of(o.plugin)
   local options, inputs = example_of(description)
   if o.options then options = given_options(o.options) end
-  if o.shape then inputs[1] = lunet.randn(given_shape(o.shape)) end
+  if o.shape then inputs = reshaped(inputs, given_shape(o.shape)) end
   lunet.set_num_threads(o.threads[1])
   print(("%s on %s, threads: %d"):format(o.plugin, shape_text(inputs),
                                          o.threads[1]))

@@ -147,12 +147,11 @@ static inline void ln_copy_a_(const ln_product *x, int64_t row, int64_t rows,
                               int64_t p, int64_t depth, float *to) {
   if (x->transpose_a)
     for (int64_t q = 0; q < depth; q++)
-      memcpy(to + q * LN_BLOCK_ROWS, x->a + (p + q) * x->lda + row,
-             (size_t)rows * sizeof(float));
+      ln_copy_short(to + q * LN_BLOCK_ROWS, x->a + (p + q) * x->lda + row,
+                    rows);
   else
     for (int64_t r = 0; r < rows; r++)
-      memcpy(to + r * LN_A_ROW, x->a + (row + r) * x->lda + p,
-             (size_t)depth * sizeof(float));
+      ln_copy_short(to + r * LN_A_ROW, x->a + (row + r) * x->lda + p, depth);
 }
 
 /* `width` columns of b that lie as rows of memory, and zeros behind them. */
@@ -176,11 +175,9 @@ static inline void ln_copy_panel_(const ln_product *x, int64_t column,
     return;
   }
   for (int64_t q = 0; q < depth; q++)
-    memcpy(to + q * LN_PANEL, x->b + (p + q) * x->ldb + column,
-           (size_t)width * sizeof(float));
+    ln_copy_short(to + q * LN_PANEL, x->b + (p + q) * x->ldb + column, width);
   for (int64_t q = 0; q < depth && width < LN_PANEL; q++)
-    memset(to + q * LN_PANEL + width, 0,
-           (size_t)(LN_PANEL - width) * sizeof(float));
+    ln_clear_short(to + q * LN_PANEL + width, LN_PANEL - width);
 }
 
 /* ---- the tile ------------------------------------------------------------ */
@@ -202,15 +199,14 @@ static inline void ln_narrow_block_(const ln_piece_ *t, ln_block_ *block,
                                     int64_t rows, int64_t width,
                                     const float *a, float *c) {
   float beside[LN_BLOCK_ROWS * LN_PANEL];
-  size_t bytes = (size_t)width * sizeof(float);
   if (t->beta != 0) {
     memset(beside, 0, sizeof beside);
     for (int64_t r = 0; r < rows; r++)
-      memcpy(beside + r * LN_PANEL, c + r * t->x->ldc, bytes);
+      ln_copy_short(beside + r * LN_PANEL, c + r * t->x->ldc, width);
   }
   block(t->depth, a, t->b_last, LN_PANEL, t->beta, beside, LN_PANEL, NULL);
   for (int64_t r = 0; r < rows; r++)
-    memcpy(c + r * t->x->ldc, beside + r * LN_PANEL, bytes);
+    ln_copy_short(c + r * t->x->ldc, beside + r * LN_PANEL, width);
 }
 
 /* A row of blocks; `a` is the copy of its rows. */

@@ -9,6 +9,7 @@
 #define LUNET_KERNELS_MOMENTS_H
 
 #include <stdint.h>
+#include <string.h>
 
 #include <lunet/kernels/vector.h>
 
@@ -24,16 +25,23 @@ typedef struct ln_sums {
   double v, vx;
 } ln_sums;
 
+/* Half a vector of floats, and as many doubles. */
+typedef float ln_half_ __attribute__((vector_size(LN_VECTOR * 2)));
+typedef double ln_doubles_ __attribute__((vector_size(LN_VECTOR * 4)));
+
 /* Halves are added until one number is left: no long row of additions, each
  * of which would wait for the one before it. */
 LN_INLINE double ln_vector_sum_(ln_vector v) {
-  double lanes[LN_VECTOR];
-#pragma GCC unroll 16
-  for (int i = 0; i < LN_VECTOR; i++) lanes[i] = (double)v[i];
+  ln_half_ half[2];
+  double lanes[LN_VECTOR / 2];
+  memcpy(half, &v, sizeof half);
+  const ln_doubles_ both = __builtin_convertvector(half[0], ln_doubles_) +
+                           __builtin_convertvector(half[1], ln_doubles_);
+  memcpy(lanes, &both, sizeof lanes);
 #pragma GCC unroll 4
-  for (int half = LN_VECTOR / 2; half > 0; half /= 2)
-#pragma GCC unroll 8
-    for (int i = 0; i < half; i++) lanes[i] += lanes[i + half];
+  for (int n = LN_VECTOR / 4; n > 0; n /= 2)
+#pragma GCC unroll 4
+    for (int i = 0; i < n; i++) lanes[i] += lanes[i + n];
   return lanes[0];
 }
 

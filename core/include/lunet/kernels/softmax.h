@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include <lunet/kernels/functions.h>
+#include <lunet/kernels/lanes.h>
 #include <lunet/kernels/moments.h>
 
 LN_INLINE ln_vector ln_larger_(ln_vector a, ln_vector b) {
@@ -17,26 +18,47 @@ LN_INLINE ln_vector ln_larger_(ln_vector a, ln_vector b) {
   return (ln_vector)(((mask)b & wins) | ((mask)a & ~wins));
 }
 
+/* The first n numbers at p (fewer than LN_VECTOR), `other` in the rest. */
+LN_INLINE ln_vector ln_load_first(const float *p, int64_t n, float other) {
+#if LN_VECTOR == 16
+  const __m512 rest = _mm512_set1_ps(other);
+  return (ln_vector)_mm512_mask_loadu_ps(rest, (__mmask16)((1u << n) - 1), p);
+#else
+  float lanes[LN_VECTOR];
+  for (int j = 0; j < LN_VECTOR; j++) lanes[j] = other;
+  ln_copy_short(lanes, p, n);
+  return ln_load(lanes);
+#endif
+}
+
+#define LN_TURNED_(i, s)        (((i) + (s)) % LN_VECTOR)
+#define LN_LARGER_TURNED_(v, s) ln_larger_(v, LN_PICK_(v, v, LN_TURNED_, s))
+
+/* Each step takes the larger of two lanes, until all have been in one. */
+LN_INLINE float ln_largest_lane_(ln_vector v) {
+#if LN_VECTOR >= 16
+  v = LN_LARGER_TURNED_(v, 8);
+#endif
+#if LN_VECTOR >= 8
+  v = LN_LARGER_TURNED_(v, 4);
+#endif
+  v = LN_LARGER_TURNED_(v, 2);
+  return LN_LARGER_TURNED_(v, 1)[0];
+}
+
 /* The largest of n numbers that is no NaN; -infinity where there is none. */
-static inline float ln_largest(const float *x, int64_t n) {
-  float largest = -INFINITY, lanes[LN_VECTOR];
+LN_INLINE float ln_largest(const float *x, int64_t n) {
+  ln_vector a = (ln_vector){ 0 } - INFINITY, b = a, c = a, d = a;
   int64_t i = 0;
-  if (n >= LN_VECTOR) {
-    ln_vector a = (ln_vector){ 0 } - INFINITY, b = a, c = a, d = a;
-    for (; i + 4 * LN_VECTOR <= n; i += 4 * LN_VECTOR) {
-      a = ln_larger_(a, ln_load(x + i));
-      b = ln_larger_(b, ln_load(x + i + LN_VECTOR));
-      c = ln_larger_(c, ln_load(x + i + 2 * LN_VECTOR));
-      d = ln_larger_(d, ln_load(x + i + 3 * LN_VECTOR));
-    }
-    for (; i + LN_VECTOR <= n; i += LN_VECTOR)
-      a = ln_larger_(a, ln_load(x + i));
-    ln_store(lanes, ln_larger_(ln_larger_(a, b), ln_larger_(c, d)));
-    for (int j = 0; j < LN_VECTOR; j++)
-      largest = lanes[j] > largest ? lanes[j] : largest;
+  for (; i + 4 * LN_VECTOR <= n; i += 4 * LN_VECTOR) {
+    a = ln_larger_(a, ln_load(x + i));
+    b = ln_larger_(b, ln_load(x + i + LN_VECTOR));
+    c = ln_larger_(c, ln_load(x + i + 2 * LN_VECTOR));
+    d = ln_larger_(d, ln_load(x + i + 3 * LN_VECTOR));
   }
-  for (; i < n; i++) largest = x[i] > largest ? x[i] : largest;
-  return largest;
+  for (; i + LN_VECTOR <= n; i += LN_VECTOR) a = ln_larger_(a, ln_load(x + i));
+  if (i < n) b = ln_larger_(b, ln_load_first(x + i, n - i, -INFINITY));
+  return ln_largest_lane_(ln_larger_(ln_larger_(a, b), ln_larger_(c, d)));
 }
 
 LN_INLINE ln_vector ln_exp_of_vector(ln_vector x) {
@@ -44,14 +66,6 @@ LN_INLINE ln_vector ln_exp_of_vector(ln_vector x) {
   ln_store(lanes, x);
 #pragma GCC unroll 1 /* as a loop, it becomes vector code for certain */
   for (int j = 0; j < LN_VECTOR; j++) lanes[j] = ln_exp(lanes[j]);
-  return ln_load(lanes);
-}
-
-/* The first n numbers at p (fewer than LN_VECTOR), `other` in the rest. */
-LN_INLINE ln_vector ln_load_first(const float *p, int64_t n, float other) {
-  float lanes[LN_VECTOR];
-  for (int j = 0; j < LN_VECTOR; j++) lanes[j] = other;
-  ln_copy_short(lanes, p, n);
   return ln_load(lanes);
 }
 
