@@ -52,8 +52,8 @@ ln_status ln_file_open(const char *path, int *file, size_t *size) {
   return LN_OK;
 }
 
-/* Bytes read; fewer than `size` only at the end of the file; -1: an error, which
- * is EINTR after Ctrl-C. */
+/* Bytes read; fewer than `size` only at the end of the file; -1: an error,
+ * which is EINTR after Ctrl-C. */
 static ssize_t read_fully(int file, uint8_t *bytes, size_t size) {
   size_t done = 0;
   while (done < size) {

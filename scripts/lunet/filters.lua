@@ -67,8 +67,8 @@ local function check(weight)
                .. "(filters, channels, H, W) as conv2d's", text)
   end
   if weight:numel() == 0 then
-    core.raise("picture.filters: a weight of shape (%s) holds no numbers, there "
-               .. "is nothing to draw", text)
+    core.raise("picture.filters: a weight of shape (%s) holds no numbers, "
+               .. "there is nothing to draw", text)
   end
   local largest = weight:abs():max()
   if largest - largest ~= 0 then

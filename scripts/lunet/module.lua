@@ -435,7 +435,8 @@ end
 -- What only the library itself calls is left out of completion and help.
 local for_the_library = {}
 for name in ([[call check_names class core_net each_tensor find_nonfinite
-               infer_for infer_shapes n_inputs n_outputs names new parts walk wire word]])
+               infer_for infer_shapes n_inputs n_outputs names new parts walk
+               wire word]])
   :gmatch "%S+" do
   for_the_library[name] = true
 end

@@ -53,8 +53,8 @@ local function scale_of(points, axis, wanted)
     end
   end
   if low > high then
-    core.raise("picture.scatter: none of the points is finite, there is nothing "
-               .. "to draw")
+    core.raise("picture.scatter: none of the points is finite, there is "
+               .. "nothing to draw")
   end
   local room = high > low and (high - low) / 20 or 0.5
   return chart.linear(low - room, high + room, wanted)

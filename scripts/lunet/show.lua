@@ -123,7 +123,8 @@ local function understood(x)
              .. "lunet.fit, a result of lunet.viz, or the options of a "
              .. "picture\n  try show(net[1].weight), or show{ lines = { { name "
              .. "= \"loss\", y = run.loss } } }\n  pictures start from lines, "
-             .. "images, weight, counts, values, bars or points", options.shown(x))
+             .. "images, weight, counts, values, bars or points",
+             options.shown(x))
 end
 
 -- ---- where to draw ---------------------------------------------------------

@@ -102,7 +102,8 @@ function tiles.draw(list, o, page)
   local width, image_height, height = measure(list, o.zoom, page)
   local columns = columns_for(#list, width, height, page)
   columns = math.min(o.columns or columns, page.columns and columns or #list)
-  if columns > (o.group or 1) then columns = columns - columns % (o.group or 1) end
+  local group = o.group or 1
+  if columns > group then columns = columns - columns % group end
   columns = math.max(1, columns)
   local title_width, title_height = page.text_size(o.title, page.scale)
   local top = border + (o.title == "" and 0 or title_height + gap)

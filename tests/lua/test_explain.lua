@@ -361,8 +361,8 @@ end
 
 function TestDrawnField:test_refusals()
   local net = small_net()
-  lu.assertErrorMsgContains("there is no unit in row 4; the layer has the rows 1 to 3",
-                            net.receptive_field, net, "pool", 4, 1)
+  lu.assertErrorMsgContains("there is no unit in row 4; the layer has the rows "
+                            .. "1 to 3", net.receptive_field, net, "pool", 4, 1)
   lu.assertErrorMsgContains("no unit in column nil", net.receptive_field, net,
                             "pool", 1, nil, lunet.zeros { 6, 6 })
   lu.assertErrorMsgContains("no unit in row a tensor (2,2)",

@@ -208,7 +208,8 @@ function TestHelp:test_source()
   lu.assertStrContains(piped("??lunet.zeros{1}.narrow"), "ln_tensor_narrow")
   lu.assertStrContains(piped("??5"), "not of 5")
   lu.assertStrContains(piped("??lunet.zeros{ 2, 3 }"), "not of a tensor (2,3)")
-  lu.assertStrContains(piped("??reluu"), "no layer 'reluu'; did you mean 'relu'")
+  lu.assertStrContains(piped("??reluu"), "no layer 'reluu'; did you mean "
+                       .. "'relu'")
   lu.assertStrContains(piped("??"), "try ??relu or ??lunet.fit")
 end
 
@@ -500,8 +501,8 @@ function TestTerminal:test_interrupts_large_tensors()
 end
 
 function TestTerminal:test_interrupts_copies_and_files()
-  local folder = shell.temporary_folder()
-  local path = folder .. "/x.npy"
+  local place = shell.temporary_folder()
+  local path = place .. "/x.npy"
   for _, work in ipairs { "x:transpose(1, 2)", "x:clone()",
                           ("lunet.save('%s', x)"):format(path),
                           ("lunet.load '%s'"):format(path) } do
@@ -510,7 +511,7 @@ function TestTerminal:test_interrupts_copies_and_files()
       "while true do " .. work .. " end",
       ("lunet.load('%s'):sum()"):format(path), "15000000.0")
   end
-  lu.assertEquals(shell.lines("ls -A '%s'", folder), { "x.npy" })
+  lu.assertEquals(shell.lines("ls -A '%s'", place), { "x.npy" })
 end
 
 -- One call of it would take minutes.

@@ -280,7 +280,8 @@ function TestLayers:test_filters()
                 viz.filters(net).weight:shape()[1] == 2)
   helpers.assert_same(viz.filters(net, "conv1").weight, net[1].weight)
   draws(viz.filters(net))
-  lu.assertErrorMsgContains("the layer relu has not a weight", viz.filters, net, "relu1")
+  lu.assertErrorMsgContains("the layer relu has not a weight", viz.filters, net,
+                            "relu1")
   lu.assertErrorMsgContains("no layer of the net has", viz.filters,
                             nn.sequential { nn.relu {} })
 end
@@ -660,8 +661,8 @@ function TestWrongInput:test_labels_and_methods()
   lu.assertErrorMsgContains("has the label 2; the net has the classes 0 to 1",
     viz.confusion, net, lunet.data.tensors { x = x,
                                              labels = lunet.tensor { 2 } })
-  lu.assertErrorMsgContains("labels have shape (2), they must be one class id a "
-                            .. "sample, (3)", viz.embedding, net,
+  lu.assertErrorMsgContains("labels have shape (2), they must be one class "
+                            .. "id a sample, (3)", viz.embedding, net,
                             lunet.rand { 3, 1, 12, 14 },
                             { labels = lunet.zeros { 2 } })
   lu.assertErrorMsgContains("the method returned nil", viz.sanity_check, net, x,

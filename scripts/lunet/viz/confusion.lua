@@ -9,8 +9,8 @@ local pass = require "lunet.viz.pass"
 local function check_label(label, classes)
   local id = math.tointeger(label)
   if id and id >= 0 and id < classes then return id end
-  core.raise("viz.confusion: a sample has the label %g; the net has the classes "
-             .. "0 to %d", label, classes - 1)
+  core.raise("viz.confusion: a sample has the label %g; the net has the "
+             .. "classes 0 to %d", label, classes - 1)
 end
 
 -- confusion(net, dataset) -> { counts (K,K), picture }
