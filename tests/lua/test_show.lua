@@ -371,6 +371,16 @@ function TestShow:test_filters_in_ascii()
   lu.assertStrContains(text, "+2")
 end
 
+-- A character is two dots: a zero beside a sign hides it not.
+function TestShow:test_zeros_hide_no_sign()
+  for first, second in pairs { ["-"] = ".", ["."] = "-" } do
+    local picture = cells.new(1, 2)
+    picture:dot(0, 0, 0xffffff, first)
+    picture:dot(0, 1, 0xffffff, second)
+    lu.assertEquals(blocks.ascii(picture), "-\n")
+  end
+end
+
 -- Tiles that belong together stay in one row: they become smaller.
 function TestShow:test_groups_stay_together()
   local function columns(group)
