@@ -125,9 +125,10 @@ static ln_status from_dense(const ln_tensor *x, const ln_tensor *labels,
   if (check_labels(labels) != LN_OK ||
       new_dataset(&item, labels->count, &d) != LN_OK)
     return LN_FAILED;
-  if (ln_tensor_clone(x, &d->numbers) != LN_OK) {
+  ln_status cloned = ln_tensor_clone(x, &d->numbers);
+  if (cloned != LN_OK) {
     ln_dataset_release(d);
-    return LN_FAILED;
+    return cloned;
   }
   for (int64_t i = 0; i < d->count; i++) d->labels[i] = labels->data[i];
   *out = d;
@@ -137,10 +138,10 @@ static ln_status from_dense(const ln_tensor *x, const ln_tensor *labels,
 ln_status ln_dataset_from_tensors(ln_tensor *x, ln_tensor *labels,
                                   ln_dataset **out) {
   ln_tensor *ids;
-  if (check_shapes(x, labels) != LN_OK ||
-      ln_tensor_dense(labels, &ids) != LN_OK)
-    return LN_FAILED;
-  ln_status status = from_dense(x, ids, out);
+  if (check_shapes(x, labels) != LN_OK) return LN_FAILED;
+  ln_status status = ln_tensor_dense(labels, &ids);
+  if (status != LN_OK) return status;
+  status = from_dense(x, ids, out);
   ln_tensor_release(ids);
   return status;
 }

@@ -65,15 +65,17 @@ ln_status ln_npy_decode(const char *where, const uint8_t *bytes, size_t size,
 ln_status ln_npy_read(const char *path, ln_tensor **out) {
   uint8_t *bytes;
   size_t size;
-  if (ln_file_read_raw(path, &bytes, &size) != LN_OK) return LN_FAILED;
-  ln_status status = ln_npy_decode(path, bytes, size, out);
+  ln_status status = ln_file_read_raw(path, &bytes, &size);
+  if (status != LN_OK) return status;
+  status = ln_npy_decode(path, bytes, size, out);
   free(bytes);
   return status;
 }
 
 ln_status ln_npy_write(const char *path, const ln_tensor *t) {
   ln_tensor *dense;
-  if (ln_tensor_dense(&ln_full(t)->view, &dense) != LN_OK) return LN_FAILED;
+  ln_status status = ln_tensor_dense(&ln_full(t)->view, &dense);
+  if (status != LN_OK) return status;
   uint8_t header[LN_NPY_MOST_HEADER];
   size_t length = ln_npy_write_header(&dense->shape, header);
   ln_new_file f;

@@ -54,8 +54,9 @@ static ln_status read_all(const ln_zip *z, ln_tensor_table *t) {
 ln_status ln_npz_read(const char *path, ln_tensor_table *out) {
   ln_zip z;
   ln_tensor_table t;
-  if (ln_zip_open(path, &z) != LN_OK) return LN_FAILED;
-  ln_status status = ln_table_new(z.count, &t);
+  ln_status status = ln_zip_open(path, &z);
+  if (status != LN_OK) return status;
+  status = ln_table_new(z.count, &t);
   if (status == LN_OK) {
     status = read_all(&z, &t);
     if (status == LN_OK)
@@ -72,22 +73,25 @@ static ln_status write_tensor(ln_new_file *f, ln_zip_entry *e, const char *name,
   ln_tensor *dense;
   size_t room = strlen(name) + SUFFIX_SIZE + 1;
   e->name = ln_alloc(room);
-  if (e->name == NULL || ln_tensor_dense(t, &dense) != LN_OK) return LN_FAILED;
+  if (e->name == NULL) return LN_FAILED;
+  ln_status status = ln_tensor_dense(t, &dense);
+  if (status != LN_OK) return status;
   snprintf(e->name, room, "%s" SUFFIX, name);
   uint8_t header[LN_NPY_MOST_HEADER];
   size_t length = ln_npy_write_header(&dense->shape, header);
-  ln_status status = ln_zip_add(f, e, header, length, dense->data,
-                                (size_t)dense->count * sizeof(float));
+  status = ln_zip_add(f, e, header, length, dense->data,
+                      (size_t)dense->count * sizeof(float));
   ln_tensor_release(dense);
   return status;
 }
 
 static ln_status write_all(ln_new_file *f, ln_zip_entry *entries,
                            const ln_tensor_table *t, const int64_t *order) {
-  for (int64_t i = 0; i < t->count; i++)
-    if (write_tensor(f, &entries[i], t->names[order[i]],
-                     t->tensors[order[i]]) != LN_OK)
-      return LN_FAILED;
+  for (int64_t i = 0; i < t->count; i++) {
+    ln_status status =
+        write_tensor(f, &entries[i], t->names[order[i]], t->tensors[order[i]]);
+    if (status != LN_OK) return status;
+  }
   return ln_zip_end(f, entries, t->count);
 }
 
@@ -95,9 +99,10 @@ static ln_status write_file(const char *path, ln_zip_entry *entries,
                             const ln_tensor_table *t, const int64_t *order) {
   ln_new_file f;
   ln_new_file_open(&f, path);
-  if (write_all(&f, entries, t, order) == LN_OK) return ln_new_file_commit(&f);
+  ln_status status = write_all(&f, entries, t, order);
+  if (status == LN_OK) return ln_new_file_commit(&f);
   ln_new_file_discard(&f);
-  return LN_FAILED;
+  return status;
 }
 
 ln_status ln_npz_write(const char *path, const ln_tensor_table *t) {

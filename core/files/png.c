@@ -200,8 +200,10 @@ static void write_header(job *j, const ln_tensor *t) {
   png_write_info(j->png, j->info);
 }
 
+/* After Ctrl-C the file takes no bytes any more. */
 static void write_rows(job *j, const ln_tensor *t) {
   for (int64_t y = 0; y < t->shape.dim[1]; y++) {
+    if (ln_is_cancelled()) png_error(j->png, "interrupted");
     join_channels(t, y, j->row);
     png_write_row(j->png, j->row);
   }
@@ -240,6 +242,16 @@ static ln_status check_values(const char *path, const ln_tensor *t) {
                       i % t->shape.dim[2] + 1);
 }
 
+static ln_status cannot_write(const job *j) {
+  if (ln_is_cancelled()) {
+    ln_set_error("%s: interrupted", j->path);
+    return LN_CANCELLED;
+  }
+  return ln_set_error("%s: cannot write the picture: %s%s\n"
+                      "  try a smaller one",
+                      j->path, j->message, j->warning);
+}
+
 static ln_status write_picture(job *j, const ln_tensor *t) {
   j->png =
       png_create_write_struct(PNG_LIBPNG_VER_STRING, j, on_error, on_warning);
@@ -249,9 +261,7 @@ static ln_status write_picture(job *j, const ln_tensor *t) {
   if (j->info == NULL || j->row == NULL)
     status = ln_set_error("%s: no memory to write it", j->path);
   else if (!write_pixels(j, t))
-    status = ln_set_error("%s: cannot write the picture: %s%s\n"
-                          "  try a smaller one",
-                          j->path, j->message, j->warning);
+    status = cannot_write(j);
   png_destroy_write_struct(&j->png, &j->info);
   free(j->row);
   return status;
@@ -259,10 +269,10 @@ static ln_status write_picture(job *j, const ln_tensor *t) {
 
 ln_status ln_png_write(const char *path, const ln_tensor *t) {
   ln_tensor *dense;
-  if (check_shape(path, t) != LN_OK ||
-      ln_tensor_dense(&ln_full(t)->view, &dense) != LN_OK)
-    return LN_FAILED;
-  ln_status status = check_values(path, dense);
+  if (check_shape(path, t) != LN_OK) return LN_FAILED;
+  ln_status status = ln_tensor_dense(&ln_full(t)->view, &dense);
+  if (status != LN_OK) return status;
+  status = check_values(path, dense);
   if (status == LN_OK) {
     job j = { .path = path };
     ln_new_file_open(&j.file, path);

@@ -14,6 +14,10 @@
 
 static ln_status cannot(const char *what, const char *path) {
   const char *reason = strerror(errno);
+  if (errno == EINTR) {
+    ln_set_error("%s: interrupted", path);
+    return LN_CANCELLED;
+  }
   if (errno != ENOENT)
     return ln_set_error("%s: cannot %s the file: %s\n"
                         "  try `ls -l` on it: who may read it?",
@@ -28,6 +32,7 @@ static ln_status cannot(const char *what, const char *path) {
 
 /* O_NONBLOCK: a named pipe is refused instead of waited for. */
 ln_status ln_file_open(const char *path, int *file, size_t *size) {
+  ln_clear_cancel();
   int f = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (f < 0) return cannot("open", path);
   struct stat about;
@@ -47,11 +52,18 @@ ln_status ln_file_open(const char *path, int *file, size_t *size) {
   return LN_OK;
 }
 
-/* Bytes read; fewer than `size` only at the end of the file; -1: an error. */
+/* Bytes read; fewer than `size` only at the end of the file; -1: an error,
+ * which is EINTR after Ctrl-C. */
 static ssize_t read_fully(int file, uint8_t *bytes, size_t size) {
   size_t done = 0;
   while (done < size) {
-    ssize_t n = read(file, bytes + done, size - done);
+    const size_t left = size - done;
+    if (ln_is_cancelled()) {
+      errno = EINTR;
+      return -1;
+    }
+    ssize_t n =
+        read(file, bytes + done, left < LN_FILE_PIECE ? left : LN_FILE_PIECE);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return -1;
     if (n == 0) break;
@@ -72,7 +84,9 @@ static ln_status read_plain(int file, const char *path, size_t size,
     *bytes = all;
     return LN_OK;
   }
+  const int error = errno;
   free(all);
+  errno = error;
   if (got < 0) return cannot("read", path);
   return ln_set_error("%s, offset %zd: expected %zu bytes, got the end: the "
                       "file shrank while it was read\n"

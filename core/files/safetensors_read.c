@@ -53,8 +53,9 @@ ln_status ln_safetensors_read(const char *path, ln_tensor_table *out,
                               char **metadata) {
   uint8_t *bytes;
   size_t size;
-  if (ln_file_read_raw(path, &bytes, &size) != LN_OK) return LN_FAILED;
-  ln_status status = read_bytes(path, bytes, size, out, metadata);
+  ln_status status = ln_file_read_raw(path, &bytes, &size);
+  if (status != LN_OK) return status;
+  status = read_bytes(path, bytes, size, out, metadata);
   free(bytes);
   return status;
 }

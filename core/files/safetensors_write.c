@@ -113,8 +113,8 @@ static ln_status put_tensors(ln_new_file *f, const ln_tensor_table *t,
                              const int64_t *order) {
   for (int64_t i = 0; i < t->count; i++) {
     ln_tensor *dense;
-    if (ln_tensor_dense(t->tensors[order[i]], &dense) != LN_OK)
-      return LN_FAILED;
+    ln_status status = ln_tensor_dense(t->tensors[order[i]], &dense);
+    if (status != LN_OK) return status;
     ln_new_file_write(f, dense->data, (size_t)dense->count * sizeof(float));
     ln_tensor_release(dense);
   }

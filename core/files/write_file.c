@@ -2,7 +2,10 @@
  * in the same folder, put it on disk, and only then give it the name.
  *
  * Invariant: until renameat has succeeded, the old file is untouched; after a
- * failure the temporary file is gone. */
+ * failure the temporary file is gone.
+ *
+ * Each piece is put on disk before the next is written. Else the system would
+ * keep them all in memory, and the fsync at the end could not be stopped. */
 #include "files/file.h"
 
 #include <errno.h>
@@ -77,16 +80,30 @@ static void open_temporary(ln_new_file *f, mode_t mode) {
 }
 
 void ln_new_file_open(ln_new_file *f, const char *path) {
+  ln_clear_cancel();
   *f = (ln_new_file){ .path = path, .folder = -1, .file = -1 };
   mode_t mode = look_at_target(f);
   open_folder(f);
   open_temporary(f, mode);
 }
 
+/* What cannot be put on disk now will be, or fails, at the end. */
+static void put_on_disk(ln_new_file *f) {
+  if (f->written - f->on_disk < LN_FILE_PIECE) return;
+  sync_file_range(f->file, (off_t)f->on_disk, (off_t)(f->written - f->on_disk),
+                  SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
+  f->on_disk = f->written;
+}
+
 void ln_new_file_write(ln_new_file *f, const void *bytes, size_t size) {
   const uint8_t *from = bytes;
   while (f->error == 0 && size > 0) {
-    ssize_t n = write(f->file, from, size);
+    if (ln_is_cancelled()) {
+      fail(f, "write", EINTR);
+      return;
+    }
+    ssize_t n =
+        write(f->file, from, size < LN_FILE_PIECE ? size : LN_FILE_PIECE);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) {
       fail(f, "write", errno);
@@ -95,6 +112,7 @@ void ln_new_file_write(ln_new_file *f, const void *bytes, size_t size) {
     from += n;
     size -= (size_t)n;
     f->written += (size_t)n;
+    put_on_disk(f);
   }
 }
 
@@ -115,6 +133,10 @@ static void sync_folder(ln_new_file *f) {
 
 static ln_status report(const ln_new_file *f) {
   if (f->error == 0) return LN_OK;
+  if (f->error == EINTR) {
+    ln_set_error("%s: interrupted", f->path);
+    return LN_CANCELLED;
+  }
   const char *what_to_try = "another folder";
   if (f->error == ENOSPC || f->error == EDQUOT || f->error == EFBIG)
     what_to_try = "`df -h`, and make room";

@@ -192,7 +192,8 @@ static ln_status read_directory(ln_zip *z, const directory *d) {
 ln_status ln_zip_open(const char *path, ln_zip *out) {
   ln_zip z = { .path = path };
   directory d;
-  if (ln_file_read_raw(path, &z.bytes, &z.size) != LN_OK) return LN_FAILED;
+  ln_status status = ln_file_read_raw(path, &z.bytes, &z.size);
+  if (status != LN_OK) return status;
   if (find_directory(&z, &d) != LN_OK || read_directory(&z, &d) != LN_OK) {
     ln_zip_close(&z);
     return LN_FAILED;

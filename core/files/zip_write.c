@@ -34,6 +34,18 @@ static ln_status too_large(const ln_new_file *f, const char *what) {
                       f->path, f->written, what);
 }
 
+/* Goes on from `crc`; after Ctrl-C, with which the file is given up, not to the
+ * end. */
+static uint32_t checksum(uint32_t crc, const uint8_t *bytes, size_t size) {
+  while (size > 0 && !ln_is_cancelled()) {
+    const size_t piece = size < LN_FILE_PIECE ? size : LN_FILE_PIECE;
+    crc = (uint32_t)crc32_z(crc, bytes, piece);
+    bytes += piece;
+    size -= piece;
+  }
+  return crc;
+}
+
 ln_status ln_zip_add(ln_new_file *f, ln_zip_entry *e, const void *head,
                      size_t head_size, const void *body, size_t body_size) {
   size_t size = head_size + body_size, name = strlen(e->name);
@@ -42,8 +54,7 @@ ln_status ln_zip_add(ln_new_file *f, ln_zip_entry *e, const void *head,
   if (name > 65535) return too_large(f, "names of at most 65535 bytes");
   e->begin = f->written;
   e->packed = e->size = size;
-  e->crc = (uint32_t)crc32_z(0, head, head_size);
-  if (body_size > 0) e->crc = (uint32_t)crc32_z(e->crc, body, body_size);
+  e->crc = checksum((uint32_t)crc32_z(0, head, head_size), body, body_size);
   e->method = 0;
   uint8_t local[30] = "PK\3\4";
   put_common(local + 4, e);

@@ -22,7 +22,8 @@ static ln_status read_inputs(ln_net *net, ln_tensor *const *x, int64_t n) {
     return ln_set_error("expects %" PRId64 " input%s, but got %" PRId64,
                         net->n_inputs, net->n_inputs == 1 ? "" : "s", n);
   for (int64_t i = 0; i < n; i++) {
-    if (ln_tensor_dense(x[i], &net->x.value[i])) return LN_FAILED;
+    ln_status s = ln_tensor_dense(x[i], &net->x.value[i]);
+    if (s) return s;
     net->x.shape[i] = x[i]->shape;
   }
   return LN_OK;
@@ -213,8 +214,10 @@ static ln_status make_gradients(ln_net *net, ln_tensor *const *dy, int64_t n) {
     return ln_set_error("backward: expects %" PRId64 " gradient%s, one for "
                         "each output, but got %" PRId64,
                         net->n_outputs, net->n_outputs == 1 ? "" : "s", n);
-  for (int64_t i = 0; i < n; i++)
-    if (read_dy(net, i, dy[i], &net->y.gradient[i])) return LN_FAILED;
+  for (int64_t i = 0; i < n; i++) {
+    ln_status s = read_dy(net, i, dy[i], &net->y.gradient[i]);
+    if (s) return s;
+  }
   for (int64_t i = 0; i < net->n_inputs; i++) {
     const ln_plan_value *v = &p->values[net->inputs[i]];
     if (v->has_grad && ln_tensor_new(&v->shape, &net->x.gradient[i]))

@@ -14,16 +14,22 @@ static void copy_row(void *arg, int64_t n, const int64_t *at,
   const copying *c = arg;
   float *to = c->to + at[0];
   const float *from = c->from + at[1];
+  if (ln_is_cancelled()) return;
   if (step[0] == 1 && step[1] == 1)
     memcpy(to, from, (size_t)n * sizeof(float));
   else
     for (int64_t i = 0; i < n; i++) to[i * step[0]] = from[i * step[1]];
 }
 
-/* u is broadcast to t's shape, and shares no memory with it. */
-static void copy_apart(ln_tensor *t, const ln_tensor *u) {
+/* u is broadcast to t's shape, and shares no memory with it. Where Ctrl-C is
+ * pressed meanwhile, rows are left out. */
+static ln_status copy_apart(ln_tensor *t, const ln_tensor *u) {
+  ln_clear_cancel();
   ln_walk walk = ln_walk_together(&t->shape, (const ln_tensor *[]){ t, u }, 2);
   ln_walk_rows(&walk, copy_row, &(copying){ t->data, u->data });
+  if (!ln_is_cancelled()) return LN_OK;
+  ln_set_error("interrupted");
+  return LN_CANCELLED;
 }
 
 static ln_status check_shapes(const ln_tensor *t, const ln_tensor *u) {
@@ -42,19 +48,25 @@ ln_status ln_tensor_copy(ln_tensor *t, const ln_tensor *u) {
   ln_tensor *apart = NULL;
   if (check_shapes(t, u) != LN_OK) return LN_FAILED;
   if (ln_tensor_same_storage(t, u)) {
-    if (ln_tensor_clone(u, &apart) != LN_OK) return LN_FAILED;
+    ln_status cloned = ln_tensor_clone(u, &apart);
+    if (cloned != LN_OK) return cloned;
     u = apart;
   }
-  copy_apart(t, u);
+  ln_status status = copy_apart(t, u);
   ln_tensor_touch(t);
   ln_tensor_release(apart);
-  return LN_OK;
+  return status;
 }
 
 ln_status ln_tensor_clone(const ln_tensor *t, ln_tensor **out) {
-  if (ln_tensor_new(&t->shape, out) != LN_OK) return LN_FAILED;
-  copy_apart(*out, t);
-  return LN_OK;
+  ln_tensor *made;
+  if (ln_tensor_new(&t->shape, &made) != LN_OK) return LN_FAILED;
+  ln_status status = copy_apart(made, t);
+  if (status == LN_OK)
+    *out = made;
+  else
+    ln_tensor_release(made);
+  return status;
 }
 
 ln_status ln_tensor_dense(ln_tensor *t, ln_tensor **out) {

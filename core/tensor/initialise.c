@@ -136,9 +136,10 @@ ln_status ln_tensor_initialise(ln_tensor *t, const ln_initialiser *how,
                                uint32_t stream) {
   double spread = 0;
   ln_tensor *dense = NULL;
-  if (find_spread(how, fan_in, fan_out, &spread) || ln_tensor_dense(t, &dense))
-    return LN_FAILED;
-  ln_status s = draw(dense, how, spread, ln_random_stream(user, stream, 0));
+  if (find_spread(how, fan_in, fan_out, &spread)) return LN_FAILED;
+  ln_status s = ln_tensor_dense(t, &dense);
+  if (s) return s;
+  s = draw(dense, how, spread, ln_random_stream(user, stream, 0));
   if (!s && dense != t) s = ln_tensor_copy(t, dense);
   ln_tensor_touch(t);
   ln_tensor_release(dense);

@@ -118,8 +118,9 @@ ln_status ln_tensor_reduce(ln_reduce_op op, const ln_tensor *a, int dim,
   if (ln_check_dim(names[op], a, dim) != LN_OK) return LN_FAILED;
   if (picks(op) && a->shape.dim[dim] == 0) return refuse_empty(op, a);
   ln_shape shape = without_dim(&a->shape, dim);
-  if (ln_tensor_dense(&ln_full(a)->view, &dense) != LN_OK) return LN_FAILED;
-  ln_status status = ln_tensor_new(&shape, &y);
+  ln_status status = ln_tensor_dense(&ln_full(a)->view, &dense);
+  if (status != LN_OK) return status;
+  status = ln_tensor_new(&shape, &y);
   if (status == LN_OK) {
     reduce_blocks(op, dense, dim, y->data);
     *out = y;
@@ -143,7 +144,8 @@ ln_status ln_tensor_reduce_all(ln_reduce_op op, const ln_tensor *a,
                                double *out) {
   ln_tensor *dense;
   if (picks(op) && a->count == 0) return refuse_empty(op, a);
-  if (ln_tensor_dense(&ln_full(a)->view, &dense) != LN_OK) return LN_FAILED;
+  ln_status status = ln_tensor_dense(&ln_full(a)->view, &dense);
+  if (status != LN_OK) return status;
   *out = reduce_dense(op, dense);
   ln_tensor_release(dense);
   return LN_OK;

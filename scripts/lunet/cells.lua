@@ -24,10 +24,13 @@ function cells.text_size(text)
   return longest, 2 * lines
 end
 
+-- Of the two marks of a cell the later shows, but a "." hides none.
 function cells:dot(x, y, colour, mark)
   if x < 0 or x >= self.width or y < 0 or y >= self.height then return end
+  local place = y // 2 * self.width + x
   self.dots[y * self.width + x] = colour
-  self.marks[y // 2 * self.width + x] = mark
+  if mark == "." then mark = self.marks[place] or mark end
+  self.marks[place] = mark
 end
 
 function cells:fill(x, y, width, height, colour, mark)

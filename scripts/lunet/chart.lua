@@ -1,10 +1,18 @@
 -- chart.lua - the frame of a chart: a pair of axes with ticks, and titles.
 
+local cut_text = require "lunet.cut_text"
+
 local chart = {}
 
 -- ---- numbers ---------------------------------------------------------------
 
 function chart.finite(v) return v == v and v > -math.huge and v < math.huge end
+
+-- The range around a single number; as wide as its digits can tell.
+function chart.room_around(value)
+  local room = math.max(0.5, math.abs(value) * 1e-6)
+  return value - room, value + room
+end
 
 -- 1, 2 or 5 times a power of ten, so that about `wanted` steps fill the range.
 local function round_step(low, high, wanted)
@@ -130,20 +138,26 @@ local function draw_titles(picture, x, y, page, o)
     picture:text(left, top, text,
                  { scale = page.scale, colour = page.ink, align = align })
   end
-  write(picture.width // 2, layout.title, o.title, "center")
+  write(picture.width // 2, layout.title,
+        cut_text(o.title, picture.width - 2 * layout.y_title, page), "center")
   write((x.first + x.last) // 2, picture.height - layout.x_title, o.x_title,
         "center")
   write(layout.y_title, y.last - layout.above, o.y_title)
 end
 
+-- The width of a chart for which one was asked, or not.
+function chart.width(asked, page)
+  return page.columns and page.chart.width or asked or page.chart.width
+end
+
 -- Draws the frame for two scales; o: title, x_title, y_title, width, height.
--- Returns the picture; the scales know their places then.
-function chart.draw(x, y, page, o)
-  local layout = page.chart
-  local width = page.columns and layout.width or o.width or layout.width
+-- `extra` dots above it are for a legend of several rows. Returns the picture;
+-- the scales know their places then.
+function chart.draw(x, y, page, o, extra)
+  local layout, width = page.chart, chart.width(o.width, page)
   local height = page.columns and layout.height or o.height or layout.height
   local picture = page.new(width, height)
-  lay(y, height - layout.bottom, layout.top)
+  lay(y, height - layout.bottom, layout.top + (extra or 0))
   lay(x, layout.left + widest_tick(page, y), width - layout.right)
   local draw_axes = page.columns and draw_strokes or draw_lines
   draw_axes(picture, x, y, page)

@@ -16,9 +16,29 @@ end
 
 -- The character that stands for it where there are no colours.
 function colour_map.diverging_mark(value)
-  if math.abs(value) < 1 / 6 then return " " end
+  if math.abs(value) < 1 / 6 then return "." end
   if value < 0 then return value < -2 / 3 and "=" or "-" end
   return value > 2 / 3 and "#" or "+"
+end
+
+local ramp = " .:-=+*#%@"
+
+-- The character for a part of 1, the denser the larger.
+function colour_map.density(part)
+  local place = math.floor(part * (#ramp - 1) + 0.5) + 1
+  return ramp:sub(place, place)
+end
+
+-- A map (1,H,W) as rows of characters, the denser the larger.
+function colour_map.marks(map)
+  local rows, largest = map[1]:tolist(), map:max()
+  for _, row in ipairs(rows) do
+    for j, value in ipairs(row) do
+      row[j] = colour_map.density(largest > 0 and math.max(0, value / largest)
+                                  or 0)
+    end
+  end
+  return rows
 end
 
 -- A map (1,H,W), from 0 (black) over red and yellow to its largest value

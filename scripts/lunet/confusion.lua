@@ -22,6 +22,12 @@ local function check(o)
                .. "(classes, classes): true class by seen class",
                table.concat(shape, ","))
   end
+  local least = o.counts:min()
+  if not (least >= 0 and o.counts:max() < math.huge) then
+    core.raise("picture.confusion: the counts must be finite numbers >= 0; the "
+               .. "least of these is %s, the largest %s", options.shown(least),
+               options.shown(o.counts:max()))
+  end
   if o.classes and #o.classes ~= shape[1] then
     core.raise("picture.confusion: %d names for %d classes", #o.classes,
                shape[1])
@@ -44,6 +50,11 @@ local function widest(page, texts)
   return width
 end
 
+-- Shares, too, may stand in the table.
+local function number_text(number)
+  return (number % 1 == 0 and "%.0f" or "%.2f"):format(number)
+end
+
 local function sum_of(numbers)
   local sum = 0
   for _, number in ipairs(numbers) do sum = sum + number end
@@ -55,7 +66,7 @@ local function layout_of(counts, names, page, o)
   local texts = table.move(names, 1, #names, 1, {})
   for _, row in ipairs(counts) do
     for _, number in ipairs(row) do
-      texts[#texts + 1] = ("%.0f"):format(number)
+      texts[#texts + 1] = number_text(number)
     end
   end
   local m, line = page.matrix, page.line_height
@@ -78,7 +89,7 @@ local function draw_square(picture, at, row, column, number, share, page)
   end
   local ink = share > 0.25 and 0xffffff or 0x202020
   if page.columns and share == 0 then ink = nil end
-  local text = number > 0 and ("%.0f"):format(number) or "·"
+  local text = number > 0 and number_text(number) or "·"
   if number == 0 and not page.columns then text = "." end
   picture:text(left + at.width // 2, top + page.matrix.inset, text,
                { scale = page.scale, colour = ink, align = "center" })

@@ -2,6 +2,7 @@
 
 local chart = require "lunet.chart"
 local core = require "lunet_core"
+local legend = require "lunet.legend"
 local options = require "lunet.options"
 
 local rules = {
@@ -10,11 +11,11 @@ local rules = {
   { "title", "a text", default = "" },
   { "x_title", "a text", default = "" },
   { "y_title", "a text", default = "" },
-  { "y_min", "a number" },
-  { "y_max", "a number" },
+  { "y_min", "a finite number" },
+  { "y_max", "a finite number" },
   { "y_scale", "a text", default = "linear" },
-  { "width", "a whole number", min = 300 },
-  { "height", "a whole number", min = 200 },
+  { "width", "a whole number", min = 300, max = 4000 },
+  { "height", "a whole number", min = 200, max = 4000 },
 }
 local line_rules = {
   { "name", "a text", required = true, example = 'name = "test"' },
@@ -36,16 +37,42 @@ local function list_of(numbers)
   return numbers:view { numbers:numel() }:tolist()
 end
 
+local function check_lengths(xs, ys, number)
+  if xs and #xs ~= #ys then
+    core.raise("picture.curves, line %d: %d numbers x for %d numbers y; each "
+               .. "point needs both", number, #xs, #ys)
+  end
+end
+
 -- The points (x,y) of a line; what cannot be drawn is false: numbers that are
 -- not finite, and those below a logarithm's reach.
-local function points_of(line, least)
-  local points, xs = {}, line.x and list_of(line.x)
-  for i, y in ipairs(list_of(line.y)) do
+local function points_of(line, least, number)
+  local points, ys, xs = {}, list_of(line.y), line.x and list_of(line.x)
+  check_lengths(xs, ys, number)
+  for i, y in ipairs(ys) do
     local x = xs and xs[i] or i
     points[i] = chart.finite(y) and chart.finite(x) and y > least and
                 { x = x, y = y }
   end
   return points
+end
+
+-- Empty axes would say nothing.
+local function refuse_nothing(lines, y_scale)
+  local given = 0
+  for _, points in ipairs(lines) do
+    for _, point in ipairs(points) do
+      if point then return end
+      given = given + 1
+    end
+  end
+  core.raise("picture.curves: %s, there is nothing to draw%s",
+             #lines == 0 and "there are no lines" or given == 0 and
+             "the lines have no numbers" or
+             ("none of the %d numbers can be drawn"):format(given),
+             given == 0 and "" or y_scale == "log" and "\n  a scale of "
+             .. "logarithms shows finite numbers > 0" or
+             "\n  they are NaN or infinite")
 end
 
 -- The smallest and largest coordinate of all points.
@@ -59,8 +86,11 @@ local function extent(lines, axis)
       end
     end
   end
-  if low > high then return 0, 1 end
-  if low == high then return low - 0.5, high + 0.5 end
+  if high - low == math.huge or math.max(-low, high) > 1e300 then
+    core.raise("picture.curves: the numbers %s go from %g to %g, which no axis "
+               .. "can show", axis, low, high)
+  end
+  if low == high then return chart.room_around(low) end
   return low, high
 end
 
@@ -79,8 +109,12 @@ end
 local function y_scale_of(lines, o, layout)
   local low, high = extent(lines, "y")
   low, high = o.y_min or low, o.y_max or high
+  if low >= high then
+    core.raise("picture.curves: y goes from %g to %g; y_min must be below "
+               .. "y_max, and below the largest number\n  try leaving them out",
+               low, high)
+  end
   if o.y_scale == "log" then
-    if low <= 0 then low, high = 0.1, 1 end
     return chart.logarithmic(low, high, layout.y_ticks)
   end
   return chart.linear(low, high, layout.y_ticks,
@@ -103,20 +137,26 @@ end
 
 -- ---- drawing ---------------------------------------------------------------
 
--- Names with a sample of their lines, in one row above the plot's right end.
-local function draw_legend(picture, x, y, lines, page)
+-- How the names are laid out, each with a sample of its line in front.
+local function legend_of(o, page)
+  local layout, names = page.chart, {}
+  for i, line in ipairs(o.lines) do names[i] = line.name end
+  local how = { width = chart.width(o.width, page), y_title = o.y_title,
+                sample = layout.sample + layout.sample_gap,
+                between = layout.between }
+  local rows, extra = legend.rows(names, how, page)
+  return rows, extra, how
+end
+
+local function draw_legend(picture, rows, x, y, how, page)
   local layout = page.chart
-  local right, top = x.last, y.last - layout.above
-  for i = #lines, 1, -1 do
-    local width = page.text_size(lines[i].name, page.scale)
-    picture:text(right, top, lines[i].name,
-                 { scale = page.scale, colour = page.ink, align = "right" })
-    local start = right - width - layout.sample - layout.sample_gap
-    picture:line(start, top + layout.sample_down, start + layout.sample - 1,
-                 top + layout.sample_down, colour_of(i),
-                 layout.sample_thickness, mark_of(i))
-    right = start - layout.between
-  end
+  local function ink() return page.ink end
+  legend.draw(picture, rows, x.last, y.last - layout.above, how, page, ink,
+    function(i, left, top)
+      picture:line(left, top + layout.sample_down, left + layout.sample - 1,
+                   top + layout.sample_down, colour_of(i),
+                   layout.sample_thickness, mark_of(i))
+    end)
 end
 
 local function draw_line(picture, points, x, y, i, layout)
@@ -144,14 +184,16 @@ return function(given, page)
   local least = o.y_scale == "log" and 0 or -math.huge
   for i, line in ipairs(o.lines) do
     line = options.check("picture.curves, line " .. i, line, line_rules)
-    lines[i] = points_of(line, least)
+    lines[i] = points_of(line, least, i)
   end
+  refuse_nothing(lines, o.y_scale)
   local x = x_scale_of(lines, layout)
   local y = y_scale_of(lines, o, layout)
-  local picture = chart.draw(x, y, page, o)
+  local rows, extra, how = legend_of(o, page)
+  local picture = chart.draw(x, y, page, o, extra)
   for i, points in ipairs(lines) do
     draw_line(picture, points, x, y, i, layout)
   end
-  draw_legend(picture, x, y, o.lines, page)
+  draw_legend(picture, rows, x, y, how, page)
   return picture
 end

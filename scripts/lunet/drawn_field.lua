@@ -2,13 +2,17 @@
 -- red where the unit sees it; what it sees of the padding is blue.
 
 local core = require "lunet_core"
+local options = require "lunet.options"
+local pass = require "lunet.viz.pass"
 
+-- A layer without maps has one place.
 local function check(shape, place)
   for i = 1, 2 do
-    local p, size = place[i], shape[i + 2]
-    if math.type(p) ~= "integer" or size and (p < 1 or p > size) then
-      core.raise("receptive_field: there is no unit at %s; its layer has %s %s",
-                 tostring(p), size, i == 1 and "rows" or "columns")
+    local p, size, word = place[i], shape[i + 2] or 1,
+                          i == 1 and "row" or "column"
+    if math.type(p) ~= "integer" or p < 1 or p > size then
+      core.raise("receptive_field: there is no unit in %s %s; the layer has "
+                 .. "the %ss 1 to %d", word, options.shown(p), word, size)
     end
   end
 end
@@ -26,10 +30,8 @@ end
 -- An image as one plane (H,W) of brightnesses in 0..1; none: grey.
 local function plane_of(image, shape)
   if not image then return core.full({ shape[3], shape[4] }, 0.5) end
-  if not core.is_tensor(image) then
-    core.raise("receptive_field: the image is a %s, it must be a tensor",
-               type(image))
-  end
+  options.argument("receptive_field", "the image", image, "a tensor",
+                   "test.x[1]")
   local given = image:shape()
   if #given == 4 and given[1] == 1 then image = image[1] end
   if image:dim() == 3 then image = image:mean(1) end
@@ -38,6 +40,7 @@ local function plane_of(image, shape)
     core.raise("receptive_field: the image has shape (%s), the net sees %dx%d",
                table.concat(image:shape(), ","), shape[3], shape[4])
   end
+  pass.check_finite("receptive_field", "the image", image)
   local low, high = image:min(), image:max()
   return high > low and (image - low) / (high - low) or image * 0 + 0.5
 end
@@ -50,9 +53,9 @@ local function colour_of(bright, seen)
   return { 0.45 + 0.55 * bright, 0.55 * bright, 0.55 * bright }
 end
 
--- The same without colours; what is not seen keeps its brightness.
+-- The same without colours; what is not seen of the image keeps its brightness.
 local function mark_of(bright, seen)
-  if not seen then return false end
+  if not seen then return not bright and " " end
   if not bright then return "o" end
   return bright < 0.5 and "x" or "X"
 end

@@ -10,7 +10,7 @@ local rules = {
   { "weight", "a tensor", required = true, example = "weight = conv.weight" },
   { "title", "a text", default = "" },
   { "columns", "a whole number", min = 1 },
-  { "zoom", "a whole number", min = 1 },
+  { "zoom", "a whole number", min = 1, max = 400 },
 }
 
 -- One kernel (H,W) as rows of colours; `largest` gets the full colour. And as
@@ -59,17 +59,31 @@ local function draw_legend(picture, top, largest, page)
   end
 end
 
+local function check(weight)
+  local shape = weight:shape()
+  local text = table.concat(shape, ",")
+  if #shape ~= 4 then
+    core.raise("picture.filters: the weight has shape (%s), it must be "
+               .. "(filters, channels, H, W) as conv2d's", text)
+  end
+  if weight:numel() == 0 then
+    core.raise("picture.filters: a weight of shape (%s) holds no numbers, "
+               .. "there is nothing to draw", text)
+  end
+  local largest = weight:abs():max()
+  if largest - largest ~= 0 then
+    core.raise("picture.filters: the weight holds numbers that are not finite, "
+               .. "which have no colour\n  try show{ values = x }, which "
+               .. "counts them")
+  end
+  return largest
+end
+
 -- filters{ weight = tensor (filters, channels, H, W) [, title =, columns =,
 -- zoom =] }
 return function(given, page)
   local o = options.check("picture.filters", given, rules)
-  local shape = o.weight:shape()
-  if #shape ~= 4 then
-    core.raise("picture.filters: the weight has shape (%s), it must be "
-               .. "(filters, channels, H, W) as conv2d's",
-               table.concat(shape, ","))
-  end
-  local largest = o.weight:abs():max()
+  local largest, shape = check(o.weight), o.weight:shape()
   o.zoom = o.zoom and not page.columns and o.zoom or
            tiles.zoom(shape[3], shape[4], page.filter, page)
   if shape[2] > 1 then o.columns = o.columns or shape[2] end

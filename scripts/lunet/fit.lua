@@ -47,9 +47,12 @@ local function explain(net, x, o)
 end
 
 local function refuse_loss(net, x, loss, o, run)
+  run:lose(loss)
   local where, advice = explain(net, x, o)
   core.raise("fit: the loss is %s in epoch %d, batch %d, with lr = %g\n  %s\n"
-             .. "  try %s", loss ~= loss and "NaN" or loss, run.epochs + 1,
+             .. "  try %s\n  lunet.last_run() is the run up to here, for "
+             .. "lunet.diagnose and lunet.report",
+             loss ~= loss and "NaN" or loss, run.epochs + 1,
              run.now.steps + 1, o.optimizer.lr, where, advice)
 end
 
@@ -90,7 +93,8 @@ end
 -- run.seconds are totals. lunet.report and lunet.diagnose look at the rest, see
 -- run.lua and record.lua; record = false keeps nothing for them.
 -- on_epoch(run, epoch) is called after each epoch and stops the training by
--- returning true or "stop".
+-- returning true or "stop". Where an error or Ctrl-C ends the training, its run
+-- is lunet.last_run().
 return function(net, train, given)
   local o = check_arguments(net, train, given)
   o.train = train

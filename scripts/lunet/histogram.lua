@@ -11,8 +11,8 @@ local rules = {
   { "title", "a text", default = "" },
   { "x_title", "a text", default = "" },
   { "y_title", "a text", default = "how many" },
-  { "width", "a whole number", min = 300 },
-  { "height", "a whole number", min = 200 },
+  { "width", "a whole number", min = 300, max = 4000 },
+  { "height", "a whole number", min = 200, max = 4000 },
 }
 
 local bar_colour = 0x1f5fbf
@@ -33,7 +33,7 @@ local function finite_numbers(values)
     end
   end
   if #list == 0 then low, high = 0, 1 end
-  if low == high then low, high = low - 0.5, high + 0.5 end
+  if low == high then low, high = chart.room_around(low) end
   return list, others, low, high
 end
 

@@ -24,7 +24,8 @@ end
 
 local parts = { "nn", "optim", "data", "plugins", "fit", "accuracy",
                 "picture", "show", "viz", "zoo", "vanishing_gradient",
-                "shift_test", "help", "watch", "diagnose", "report" }
+                "shift_test", "help", "watch", "last_run", "diagnose",
+                "report" }
 
 local function is_part(name)
   for _, part in ipairs(parts) do

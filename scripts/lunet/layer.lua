@@ -75,9 +75,9 @@ local function expect_inputs(self, n)
   self.inputs, self.built_net = n, nil
 end
 
-function layer:infer_shapes(...)
+function layer:infer_for(what, ...)
   expect_inputs(self, select("#", ...))
-  module.infer_shapes(self, ...)
+  module.infer_for(self, what, ...)
 end
 
 -- A loss gives a number.

@@ -15,6 +15,7 @@
 -- behave as in evaluation.
 
 local core = require "lunet_core"
+local options = require "lunet.options"
 local receptive_field = require "lunet.receptive_field"
 
 local measured_field = {}
@@ -155,9 +156,10 @@ local function complete_place(shape, place)
   for d = 3, #shape do
     local p = place[d - 2] or (shape[d] + 1) // 2
     if math.type(p) ~= "integer" or p < 1 or p > shape[d] then
-      core.raise("measured_receptive_field: there is no unit at %s; its layer "
-                 .. "has %d %s", tostring(p), shape[d],
-                 d == #shape and #shape > 3 and "columns" or "rows")
+      local word = d == #shape and #shape > 3 and "column" or "row"
+      core.raise("measured_receptive_field: there is no unit in %s %s; the "
+                 .. "layer has the %ss 1 to %d", word, options.shown(p), word,
+                 shape[d])
     end
     complete[d - 2] = p
   end

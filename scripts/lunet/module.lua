@@ -9,6 +9,7 @@
 -- with the layers they belong to.
 
 local core = require "lunet_core"
+local item_shapes = require "lunet.item_shapes"
 local tell_notices = require "lunet.notices"
 
 local module = {}
@@ -101,20 +102,23 @@ local core_net = module.core_net -- for passes, without a search
 
 -- ---- shapes --------------------------------------------------------------
 
-local function with_batch(shape, what)
-  if type(shape) ~= "table" then
-    core.raise("%s takes the shape of one item, such as {1, 28, 28}; got %s",
-               what, type(shape))
-  end
-  return table.move(shape, 1, #shape, 2, { 1 })
+-- Infers all shapes for items of these shapes (without the batch). One shape an
+-- input. `what` asks for it, and is named in errors.
+function module:infer_for(what, ...)
+  local net = self:core_net()
+  item_shapes.run(net.build, net, item_shapes.with_batch(what, ...))
 end
 
--- Infers all shapes for items of these shapes (without the batch). One shape an
--- input.
-function module:infer_shapes(...)
-  local shapes = { ... }
-  for i, shape in ipairs(shapes) do shapes[i] = with_batch(shape, "build") end
-  self:core_net():build(shapes)
+function module:infer_shapes(...) self:infer_for("build", ...) end
+
+-- For those that may be called without shapes once all sizes are known.
+local function infer_if_needed(self, what, ...)
+  local n = select("#", ...)
+  if n == 0 and self:core_net():shape(0) == nil then
+    core.raise("%s: the sizes are not known yet\n  try net:%s{1, 28, 28}, with "
+               .. "the shape of one item", what, what)
+  end
+  if n > 0 then self:infer_for(what, ...) end
 end
 
 -- The same, which finishes what was left to infer; tells what does not fit.
@@ -128,16 +132,14 @@ end
 -- receptive field, for items of these shapes; without, of those built before,
 -- as a graph was when it was made.
 function module:summary(...)
-  local built = self:core_net():shape(0) ~= nil
-  if select("#", ...) > 0 or not built then self:infer_shapes(...) end
+  infer_if_needed(self, "summary", ...)
   print(require("lunet.summary").text(self))
 end
 
 -- Prints why each layer gives the shape that it gives: its size formula with
 -- the numbers put in. Shapes as for summary.
 function module:why_shape(...)
-  local built = self:core_net():shape(0) ~= nil
-  if select("#", ...) > 0 or not built then self:infer_shapes(...) end
+  infer_if_needed(self, "why_shape", ...)
   print(require("lunet.explain.shapes").text(self))
 end
 
@@ -372,7 +374,7 @@ end
 function module:receptive_field(layer, y, x, image)
   local node = layer and find_node(self, layer, "receptive_field")
   local computed = require("lunet.receptive_field").computed
-  if x == nil then return computed(self, node, y or 1) end
+  if x == nil and image == nil then return computed(self, node, y or 1) end
   local field = computed(self, node, 1)
   if not field then return nil end
   return require("lunet.drawn_field")(self, node, field, { y, x }, image)
@@ -392,7 +394,7 @@ end
 -- the net is given x; the rest as layer:explain.
 function module:explain(layer, x, place)
   local number = find_node(self, layer, "explain")
-  local inputs = require "lunet.explain.inputs"(self, number, x)
+  local inputs = require "lunet.explain.inputs"("explain", self, number, x)
   local node = select(2, self:core_net()).nodes[number]
   print(require "lunet.explain.output"(node.layer, inputs, place))
 end
@@ -433,7 +435,8 @@ end
 -- What only the library itself calls is left out of completion and help.
 local for_the_library = {}
 for name in ([[call check_names class core_net each_tensor find_nonfinite
-               infer_shapes n_inputs n_outputs names new parts walk wire word]])
+               infer_for infer_shapes n_inputs n_outputs names new parts walk
+               wire word]])
   :gmatch "%S+" do
   for_the_library[name] = true
 end

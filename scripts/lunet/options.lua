@@ -19,23 +19,41 @@ local function answers(value, ...)
   return true
 end
 
+-- Is it a table whose entries are all of this kind?
+local function list_of(is_right, v)
+  if type(v) ~= "table" then return false end
+  for _, entry in ipairs(v) do
+    if not is_right(entry) then return false end
+  end
+  return true
+end
+
+local function is_number(v) return type(v) == "number" end
+
+local function is_tensor(v) return answers(v, "shape", "tolist") end
+
 local kinds = {
   ["any"] = function() return true end,
   ["a number"] = function(v) return type(v) == "number" and v == v end,
+  ["a finite number"] = function(v) return is_number(v) and v - v == 0 end,
   ["a whole number"] = function(v) return math.type(v) == "integer" end,
   ["true or false"] = function(v) return type(v) == "boolean" end,
   ["a text"] = function(v) return type(v) == "string" end,
   ["a function"] = function(v) return type(v) == "function" end,
   ["a list"] = function(v) return type(v) == "table" end,
-  ["a tensor"] = function(v) return answers(v, "shape", "tolist") end,
+  ["a list of numbers"] = function(v) return list_of(is_number, v) end,
+  ["a tensor"] = is_tensor,
   ["a text or a tensor"] = function(v)
-    return type(v) == "string" or answers(v, "shape", "tolist")
+    return type(v) == "string" or is_tensor(v)
   end,
   ["a tensor or a list of numbers"] = function(v)
-    return type(v) == "table" or answers(v, "shape", "tolist")
+    return is_tensor(v) or list_of(is_number, v)
   end,
   ["a tensor or a list of tensors"] = function(v)
-    return type(v) == "table" or answers(v, "shape", "tolist")
+    return is_tensor(v) or list_of(is_tensor, v)
+  end,
+  ["a layer or its name"] = function(v)
+    return type(v) == "string" or answers(v, "forward", "predict")
   end,
   ["a net"] = function(v) return answers(v, "forward", "predict") end,
   ["a loss layer"] = function(v) return answers(v, "forward", "backward") end,
@@ -47,6 +65,10 @@ local kinds = {
 -- What was given, as a message shows it.
 local function shown(value)
   if type(value) == "string" then return ("'%s'"):format(value) end
+  if value ~= value then return "NaN" end
+  if core.is_tensor(value) then
+    return ("a tensor (%s)"):format(table.concat(value:shape(), ","))
+  end
   if type(value) == "table" or type(value) == "userdata" then
     local class = getmetatable(value)
     local name = class and class.__name or type(value)
@@ -101,10 +123,19 @@ local function check_value(where, rule, value)
   return value
 end
 
+-- A net or a dataset is a table, too, but none of options.
+local function is_object(value)
+  local class = getmetatable(value)
+  return type(class) == "table" and class ~= core.list_class and
+         rawget(class, "__name") ~= nil
+end
+
+options.is_object = is_object
+
 -- A new table with all options: what was given, checked, and the defaults.
 function options.check(where, given, rules)
   if given == nil then given = {} end
-  if type(given) ~= "table" then
+  if type(given) ~= "table" or is_object(given) then
     core.raise("%s takes a table of options, such as { %s = … }; got %s",
                where, rules[1][1], shown(given))
   end

@@ -27,6 +27,9 @@ paper.dots = {
     sample = 28, sample_gap = 10, sample_down = 7, sample_thickness = 4,
     between = 28, thickness = 3, disc = 8, most_discs = 40,
   },
+  -- bars below one another
+  bars = { width = 1000, title = 16, top = 84, row = 30, height = 22,
+           inset = 6, gap = 8, margin = 16, below = 16 },
   -- tables of counts
   matrix = { cell_width = 28, cell_height = 40, inset = 13, label = 12 },
 }
@@ -48,6 +51,8 @@ function paper.cells(columns, rows)
       sample = 3, sample_gap = 1, sample_down = 0, sample_thickness = 1,
       between = 2, thickness = 1, disc = 1, most_discs = 40,
     },
+    bars = { width = width, title = 0, row = 2, height = 2, inset = 0, gap = 1,
+             margin = 1, below = 0 },
     matrix = { cell_width = 2, cell_height = 2, inset = 0, label = 1 },
   }
 end

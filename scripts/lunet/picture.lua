@@ -7,9 +7,11 @@ local function draw(word, given)
   return require("lunet." .. word)(given, paper.dots):tensor()
 end
 
+local picture = {}
+
 -- bars{ bars = { { name =, value = [, group =] }, … } [, title, unit, limit,
 -- limit_name, width] }: numbers as bars, one below the other.
-local picture = { bars = require "lunet.bars" }
+function picture.bars(given) return draw("bars", given) end
 
 -- curves{ lines = { { name =, y = [, x =] }, … } [, title, x_title, y_title,
 -- y_min, y_max, y_scale = "linear" or "log", width, height] }: lines over a

@@ -148,11 +148,23 @@ function record:step(epoch, loss)
   if is_power_of_two(self.steps + 1) then self:remember() end
 end
 
-function record:end_of_epoch(epoch, rate)
-  self.epoch_ends[epoch], self.rates[epoch] = self.steps, rate
+-- Now, unless that has been looked at.
+local function look_at_end(self, epoch)
   local last = self.snapshots[#self.snapshots]
   if not last or last.step ~= self.steps then self:snapshot(epoch) end
+end
+
+function record:end_of_epoch(epoch, rate)
+  self.epoch_ends[epoch], self.rates[epoch] = self.steps, rate
+  look_at_end(self, epoch)
   self:remember()
+end
+
+-- The loss of a step that was not taken, and the weights that led to it.
+function record:lose(epoch, loss)
+  look_at_end(self, epoch)
+  self.steps = self.steps + 1
+  self.losses[self.steps] = loss
 end
 
 -- After the last step.

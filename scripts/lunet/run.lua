@@ -2,7 +2,8 @@
 -- run, lunet.watch makes one for a loop of one's own.
 --
 -- run.loss, run.accuracy, run.validation, run.validation_loss are lists with a
--- number an epoch; run.epochs and run.seconds are totals.
+-- number an epoch; run.epochs and run.seconds are totals. Where an error or
+-- Ctrl-C ended it, run.stopped = { epoch =, steps = done of it, why = text }.
 
 local core = require "lunet_core"
 local count_right = require "lunet.count_right"
@@ -12,6 +13,8 @@ local record = require "lunet.record"
 
 local run = { __name = "run" }
 run.__index = run
+
+local latest -- the run that began last
 
 -- ---- counting --------------------------------------------------------------
 
@@ -54,6 +57,10 @@ end
 
 function run.is(value) return getmetatable(value) == run end
 
+-- The run of the training that began last, which an error may have kept from
+-- being returned; nil where there was none.
+function run.latest() return latest end
+
 -- The run of a training whose options have been checked.
 function run.new(net, o)
   local items = o.train and #o.train or o.items
@@ -64,7 +71,7 @@ function run.new(net, o)
     bar = o.progress and progress.new { epochs = o.epochs, items = items }
           or progress.silent(),
   }
-  setmetatable(made, run)
+  latest = setmetatable(made, run)
   made:begin_epoch()
   return made
 end
@@ -86,6 +93,11 @@ function run:step(loss, scores, labels)
   self.classes = self.now.classes
   if self.record then self.record:step(self.now.epoch, loss) end
   self.bar:batch(self.now, loss)
+end
+
+-- A step that was not taken, as its loss is no number: the record ends with it.
+function run:lose(loss)
+  if self.record then self.record:lose(self.now.epoch, loss) end
 end
 
 local function keep(self, now)
@@ -118,13 +130,28 @@ function run:end_epoch()
   self:begin_epoch()
 end
 
--- Leaves the line of progress, and what is only kept for the next step: at the
--- end of a block where the run is <close>.
+-- Leaves the line of progress, and what is only kept for the next step.
 function run:close()
   self.bar:finish()
   if self.record then self.record:close() end
 end
-run.__close = run.close
+
+-- "lab.lua:3: fit: the loss is NaN …\n  try …" -> "the loss is NaN …"
+local function reason(why)
+  local text = tostring(why):match "^[^\n]*"
+  return (text:gsub("^[^\n]-:%d+: ", ""):gsub("^fit: ", ""))
+end
+
+-- At the end of a block where the run is <close>; why: the error that ends it.
+-- Ctrl-C leaves little time for this.
+function run:__close(why)
+  if why ~= nil then
+    self.stopped = { epoch = self.now.epoch, steps = self.now.steps,
+                     why = reason(why) }
+    self.seconds = self.seconds + core.clock() - self.started
+  end
+  self:close()
+end
 
 -- Can the net read the samples of a dataset as they are, and the loss (where it
 -- is given) their labels? A loop of one's own may change them first. True; or
@@ -154,22 +181,34 @@ end
 -- For completion.
 function run.__names()
   return { "loss", "accuracy", "validation", "validation_loss", "epochs",
-           "seconds", "net", "train", "options", "record", "seed", "classes",
-           "step", "end_epoch", "close" }
+           "seconds", "stopped", "net", "train", "options", "record", "seed",
+           "classes", "step", "end_epoch", "close" }
+end
+
+local function counted(n, what)
+  return ("%d %s%s"):format(n, what, n == 1 and "" or "s")
+end
+
+-- "in epoch 2 after 13 steps: interrupted!"; nil where it was not stopped.
+function run:stop_text()
+  local stop = self.stopped
+  return stop and ("in epoch %d after %s: %s"):format(
+    stop.epoch, counted(stop.steps, "step"), stop.why)
 end
 
 -- "run of 5 epochs: loss 0.012, accuracy 99.0 %, validation 97.2 %"
 function run:__tostring()
   local n = self.epochs
-  local text = ("run of %d epoch%s"):format(n, n == 1 and "" or "s")
-  if n == 0 then return text end
-  text = ("%s: loss %s"):format(text, loss_text(self.loss[n], "%.3f"))
+  local text = "run of " .. counted(n, "epoch")
+  if n > 0 then
+    text = ("%s: loss %s"):format(text, loss_text(self.loss[n], "%.3f"))
+  end
   for _, name in ipairs { "accuracy", "validation" } do
     if self[name][n] then
       text = ("%s, %s %.1f %%"):format(text, name, 100 * self[name][n])
     end
   end
-  return text
+  return self.stopped and text .. "; stopped " .. self:stop_text() or text
 end
 
 return run

@@ -10,8 +10,8 @@
 --   what a function of lunet.viz gave   its picture
 --   the options of a picture            { lines = … } curves, { images = … } a
 --            sheet, { weight = … } filters, { counts = … } a confusion matrix,
---            { values = … } a histogram, { points = … } points of a plane; see
---            docs/student/see.md
+--            { values = … } a histogram, { bars = … } bars, { points = … }
+--            points of a plane; see docs/student/see.md
 -- Images above 1 are scaled so that the largest value is white. How it draws
 -- without a file: terminal/kind.lua.
 
@@ -24,7 +24,8 @@ local paper = require "lunet.paper"
 local usual_width = 1000 -- of a terminal, in pixels
 
 local words = { lines = "curves", images = "sheet", weight = "filters",
-                counts = "confusion", values = "histogram", points = "scatter" }
+                counts = "confusion", values = "histogram", points = "scatter",
+                bars = "bars" }
 
 -- ---- what to draw: the word of a picture and its options -------------------
 
@@ -81,7 +82,8 @@ local function of_tensor(x)
   return "sheet", { images = part, title = title }
 end
 
--- A run of lunet.fit: shares as percents, or the losses where there are none.
+-- The losses of a run, epoch by epoch; of a first epoch that did not come to
+-- its end, step by step.
 local function of_run(run)
   local lines = {}
   for _, line in ipairs {
@@ -90,6 +92,14 @@ local function of_run(run)
     if #line[2] > 0 then
       lines[#lines + 1] = { name = line[1], y = line[2] }
     end
+  end
+  local steps = run.record and run.record.losses or {}
+  if #lines == 0 and #steps > 0 then
+    return "curves", { lines = { { name = "training loss", y = steps } },
+                       x_title = "step", y_title = "loss" }
+  end
+  if #lines == 0 then
+    core.raise("show: the run has no step yet, there is nothing to draw")
   end
   return "curves", { lines = lines, x_title = "epoch", y_title = "loss" }
 end
@@ -113,7 +123,8 @@ local function understood(x)
              .. "lunet.fit, a result of lunet.viz, or the options of a "
              .. "picture\n  try show(net[1].weight), or show{ lines = { { name "
              .. "= \"loss\", y = run.loss } } }\n  pictures start from lines, "
-             .. "images, weight, counts, values or points", options.shown(x))
+             .. "images, weight, counts, values, bars or points",
+             options.shown(x))
 end
 
 -- ---- where to draw ---------------------------------------------------------

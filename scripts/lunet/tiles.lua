@@ -29,11 +29,23 @@ local function measure(list, zoom, page)
   return width, image_height, image_height + caption_height
 end
 
+local function fitting(width, page)
+  return (page.columns + page.gap) // (width + page.gap)
+end
+
+-- Smaller, until a group of tiles fits into a row of the terminal.
+local function zoom_for_group(list, o, page)
+  if not page.columns then return end
+  while o.zoom > 1 and fitting(measure(list, o.zoom, page), page) <
+                       (o.group or 1) do
+    o.zoom = o.zoom - 1
+  end
+end
+
 -- As many columns as make the picture a little wider than high; in a terminal
 -- as many as fit.
 local function columns_for(count, width, height, page)
-  local fit = count
-  if page.columns then fit = (page.columns + page.gap) // (width + page.gap) end
+  local fit = page.columns and fitting(width, page) or count
   local square = math.sqrt(count * (height + page.gap) / (width + page.gap))
   local wanted = page.columns and count or math.ceil(1.2 * square)
   return math.max(1, math.min(count, fit, wanted))
@@ -85,10 +97,13 @@ function tiles.draw(list, o, page)
     local small = shrunk(tile.rows, page)
     if small ~= tile.rows then tile.rows, tile.marks = small, nil end
   end
+  zoom_for_group(list, o, page)
   local gap, border = page.gap, page.border
   local width, image_height, height = measure(list, o.zoom, page)
   local columns = columns_for(#list, width, height, page)
   columns = math.min(o.columns or columns, page.columns and columns or #list)
+  local group = o.group or 1
+  if columns > group then columns = columns - columns % group end
   columns = math.max(1, columns)
   local title_width, title_height = page.text_size(o.title, page.scale)
   local top = border + (o.title == "" and 0 or title_height + gap)

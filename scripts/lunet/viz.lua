@@ -25,4 +25,5 @@ return setmetatable({}, {
                meant and ("; did you mean '%s'?"):format(meant) or "",
                table.concat(words, ", "))
   end,
+  __names = function() return words end,
 })

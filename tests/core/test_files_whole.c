@@ -5,8 +5,10 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <zlib.h>
 
+#include "files/file.h"
 #include "files_support.h"
 
 static void check_content(const char *path, const char *content) {
@@ -138,6 +140,87 @@ START_TEST(a_full_disk_keeps_the_old_file) {
 }
 END_TEST
 
+START_TEST(ctrl_c_between_two_writes) {
+  ck_ok(ln_file_write("a", "old", 3));
+  ln_new_file f;
+  ln_new_file_open(&f, "a");
+  ln_new_file_write(&f, "new", 3);
+  ln_cancel();
+  ln_new_file_write(&f, "er", 2);
+  ck_assert_int_eq(ln_new_file_commit(&f), LN_CANCELLED);
+  ck_assert_str_eq(ln_error(), "a: interrupted");
+  check_untouched();
+  ck_ok(ln_file_write("a", "new", 3)); /* the wish is of the past */
+  check_content("a", "new");
+}
+END_TEST
+
+static void press(int number) {
+  (void)number;
+  ln_cancel();
+}
+
+/* Ctrl-C in 1 to 128 ms, each try later than the one before; 0: no more. */
+static void press_in(int milliseconds) {
+  struct itimerval once = { .it_value = { 0, milliseconds * 1000 } };
+  signal(SIGALRM, press);
+  ck_assert_int_eq(setitimer(ITIMER_REAL, &once, NULL), 0);
+}
+
+static void press_at_try(int i) {
+  press_in(1 << i % 8);
+}
+
+static ln_status write_as(int format, ln_tensor *t) {
+  ln_tensor_table table = { 1, (char *[]){ "t" }, &t };
+  if (format == 0) return ln_npy_write("a", t);
+  if (format == 1) return ln_npz_write("a", &table);
+  if (format == 2) return ln_safetensors_write("a", &table, NULL);
+  return ln_png_write("a", t);
+}
+
+/* It may have come before or after the writing, and is tried again. */
+static void check_stopped(int format, ln_tensor *t) {
+  ln_status status = LN_OK;
+  for (int i = 0; i < 1000 && status == LN_OK; i++) {
+    ck_ok(ln_file_write("a", "old", 3));
+    press_at_try(i);
+    status = write_as(format, t);
+    press_in(0);
+  }
+  ck_assert_int_eq(status, LN_CANCELLED);
+}
+
+START_TEST(ctrl_c_keeps_the_old_file) {
+  ln_tensor *large = make(LN_SHAPE(1, 5000, 2000), NULL);
+  ln_tensor *small = make(LN_SHAPE(1, 700, 700), NULL); /* packed: slow */
+  for (int format = 0; format < 4; format++) {
+    check_stopped(format, format < 3 ? large : small);
+    check_untouched();
+    ck_ok(write_as(format, small)); /* and goes on as before */
+  }
+  ln_tensor_release(small);
+  ln_tensor_release(large);
+}
+END_TEST
+
+START_TEST(ctrl_c_ends_the_reading) {
+  ln_tensor *t = make(LN_SHAPE(5000, 2000), NULL), *back = NULL;
+  ck_ok(ln_npy_write("a", t));
+  ln_status status = LN_OK;
+  for (int i = 0; i < 1000 && status == LN_OK; i++) {
+    press_at_try(i);
+    status = ln_npy_read("a", &back);
+    press_in(0);
+    if (status == LN_OK) ln_tensor_release(back);
+  }
+  ck_assert_int_eq(status, LN_CANCELLED);
+  ck_ok(ln_npy_read("a", &back));
+  ln_tensor_release(back);
+  ln_tensor_release(t);
+}
+END_TEST
+
 START_TEST(a_vanished_folder_is_a_sentence) {
   char here[200];
   ck_assert_ptr_nonnull(getcwd(here, sizeof here));
@@ -194,7 +277,9 @@ END_TEST
 RUN_IN_FOLDERS("files: whole files", what_is_written_is_read, gzip_is_unpacked,
                large_gzip_is_unpacked, the_first_bytes_alone,
                broken_gzip_is_refused, what_is_no_file_is_refused,
-               a_full_disk_keeps_the_old_file, a_vanished_folder_is_a_sentence,
+               a_full_disk_keeps_the_old_file, ctrl_c_between_two_writes,
+               ctrl_c_keeps_the_old_file, ctrl_c_ends_the_reading,
+               a_vanished_folder_is_a_sentence,
                a_failure_of_the_rename_leaves_nothing,
                links_and_permissions_stay, a_leftover_does_not_disturb,
                long_names_can_be_written)

@@ -1,9 +1,45 @@
 /* Tensors: what is shared and what is copied, shapes of every kind, memory
  * that is lent again, and the sentences of refusals. */
+#include <signal.h>
 #include <stdio.h>
+#include <sys/time.h>
 
 #include "core_support.h"
 #include "tensor/storage.h"
+
+static void press(int number) {
+  (void)number;
+  ln_cancel();
+}
+
+/* Ctrl-C in 1 to 128 ms while t is copied the slow way. It may have come before
+ * or after the copying, and is tried again. */
+static ln_status turn_until_stopped(const ln_tensor *t, ln_tensor **turned) {
+  struct itimerval never = { 0 };
+  ln_status status = LN_OK;
+  signal(SIGALRM, press);
+  for (int i = 0; i < 1000 && status == LN_OK; i++) {
+    struct itimerval once = { .it_value = { 0, 1000 << i % 8 } };
+    ck_assert_int_eq(setitimer(ITIMER_REAL, &once, NULL), 0);
+    status = ln_tensor_transpose(t, 0, 1, turned);
+    ck_assert_int_eq(setitimer(ITIMER_REAL, &never, NULL), 0);
+    if (status == LN_OK) ln_tensor_release(*turned);
+  }
+  return status;
+}
+
+START_TEST(ctrl_c_stops_a_copy) {
+  ln_tensor *t, *turned;
+  ck_ok(ln_tensor_full(&LN_SHAPE(2000, 2000), 3, &t));
+  ck_assert_int_eq(turn_until_stopped(t, &turned), LN_CANCELLED);
+  ck_ok(ln_tensor_transpose(t, 0, 1, &turned)); /* whole once more */
+  int64_t same = 0;
+  for (int64_t i = 0; i < turned->count; i++) same += turned->data[i] == 3;
+  ck_assert_int_eq(same, turned->count);
+  ln_tensor_release(turned);
+  ln_tensor_release(t);
+}
+END_TEST
 
 START_TEST(views_share_and_raise_the_version) {
   ln_tensor *t = make(LN_SHAPE(2, 3), NULL), *v, *row, *part;
@@ -161,4 +197,5 @@ RUN_TESTS("tensors: sharing and shapes", views_share_and_raise_the_version,
           copies_do_not_share, a_view_outlives_its_tensor,
           copy_broadcasts_and_may_overlap, no_dims_and_no_elements,
           refusals_say_the_numbers, memory_is_counted_and_lent_again,
-          big_temporaries_do_not_pile_up, every_size_has_room)
+          big_temporaries_do_not_pile_up, every_size_has_room,
+          ctrl_c_stops_a_copy)

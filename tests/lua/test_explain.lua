@@ -234,10 +234,12 @@ function TestExplainGrad:test_refusals()
   local conv, x = lecture()
   lu.assertErrorMsgContains("relu has no weights that meet the input",
                             explain_gradient, nn.relu {}, x, x, { 1 })
-  lu.assertErrorMsgContains("dy is of shape (1,1,5,5), it must be the gradient "
+  lu.assertErrorMsgContains("dy is a tensor (1,1,5,5), it must be the gradient "
                             .. "of y, of shape (1,1,3,3)", explain_gradient,
                             conv, x, x, { 1, 1, 1, 1 })
   lu.assertErrorMsgContains("dy is nil", explain_gradient, conv, x)
+  lu.assertErrorMsgContains("dy is a function", explain_gradient, conv, x,
+                            print)
 end
 
 -- ---- why_shape -------------------------------------------------------------
@@ -294,6 +296,28 @@ function TestWhyShape:test_graphs()
   lu.assertStrContains(text, "(N,7,8,8)\n     from (N,4,8,8) and (N,3,8,8)")
 end
 
+function TestWhyShape:test_refusals()
+  local net = nn.sequential { nn.conv2d { out_channels = 2, kernel_size = 3 } }
+  local function refused(text, ...)
+    lu.assertErrorMsgContains(text, net.why_shape, net, ...)
+  end
+  refused "why_shape: the sizes are not known yet\n  try net:why_shape{1, 28, "
+  refused("why_shape takes the shape of one item, without the batch N, such as "
+          .. "{1, 28, 28}; got nil", nil)
+  refused("; got 1", 1, 8, 8)
+  refused("; got a tensor (5,3,8,8)\n  of this one it is {3, 8, 8}",
+          lunet.zeros { 5, 3, 8, 8 })
+  refused("; got a sequential", net)
+  refused("size 2 of the shape is 8.5; sizes are whole numbers >= 0",
+          { 1, 8.5, 8 })
+  refused("size 1 of the shape is 'a'", { "a", 8, 8 })
+  refused("size 3 of the shape is -1", { 1, 8, -1 })
+  -- the layers' own rules, but for advice that is for batches
+  refused("kernel 3x3 is larger than the padded input 2x2", { 1, 2, 2 })
+  refused("with 3 dims\n  the batch N is added to what is given: an image is "
+          .. "{C, H, W}", { 8, 8 })
+end
+
 -- ---- the receptive field, drawn --------------------------------------------
 
 TestDrawnField = {}
@@ -337,8 +361,18 @@ end
 
 function TestDrawnField:test_refusals()
   local net = small_net()
-  lu.assertErrorMsgContains("there is no unit at 4; its layer has 3 rows",
-                            net.receptive_field, net, "pool", 4, 1)
+  lu.assertErrorMsgContains("there is no unit in row 4; the layer has the rows "
+                            .. "1 to 3", net.receptive_field, net, "pool", 4, 1)
+  lu.assertErrorMsgContains("no unit in column nil", net.receptive_field, net,
+                            "pool", 1, nil, lunet.zeros { 6, 6 })
+  lu.assertErrorMsgContains("no unit in row a tensor (2,2)",
+                            net.receptive_field, net, "pool",
+                            lunet.zeros { 2, 2 }, 1)
+  lu.assertErrorMsgContains("36 of 36 numbers of the image are not finite",
+                            net.receptive_field, net, "pool", 1, 1,
+                            lunet.full({ 6, 6 }, 0 / 0))
+  lu.assertErrorMsgContains("the image is 3, it must be a tensor",
+                            net.receptive_field, net, "pool", 1, 1, 3)
   lu.assertErrorMsgContains("the net sees 6x6", net.receptive_field, net,
                             "pool", 1, 1, lunet.zeros { 5, 6 })
 end

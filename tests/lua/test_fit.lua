@@ -197,6 +197,66 @@ function TestRefusals:test_a_damaged_batch_is_named()
                        .. "finite")
 end
 
+-- ---- what an ended training leaves -----------------------------------------
+
+TestStopped = {}
+
+function TestStopped:setUp() lunet.manual_seed(3) end
+
+-- Trains; the batch with this number of all raises the error.
+local function stopped_at(number, failure)
+  local net, batches = line(), 0
+  local kept, message = pcall(lunet.fit, net, clouds(40), options_for(net, {
+    batch_size = 8, epochs = 3, augment = function(x)
+      batches = batches + 1
+      if batches == number then error(failure, 0) end
+      return x
+    end }))
+  lu.assertFalse(kept)
+  return lunet.last_run(), message
+end
+
+function TestStopped:test_an_error_leaves_the_run()
+  local run, message = stopped_at(8, "no more\nof this")
+  lu.assertEquals(message, "no more\nof this")
+  lu.assertEquals(run.stopped, { epoch = 2, steps = 2, why = "no more" })
+  lu.assertEquals({ #run.loss, run.epochs, #run.record.losses }, { 1, 1, 7 })
+  lu.assertTrue(run.seconds > 0)
+  lu.assertStrMatches(tostring(run), "run of 1 epoch: loss .*; stopped in "
+                      .. "epoch 2 after 2 steps: no more")
+end
+
+function TestStopped:test_errors_that_are_no_text()
+  lu.assertStrMatches(stopped_at(1, {}).stopped.why, "table: .*")
+end
+
+function TestStopped:test_nan_stands_in_the_run()
+  local net, batches = line(), 0
+  local message = message_of(lunet.fit, net, clouds(40), options_for(net, {
+    batch_size = 8, augment = function(x)
+      batches = batches + 1
+      return batches == 4 and x / 0 or x
+    end }))
+  lu.assertStrContains(message, "lunet.last_run() is the run up to here")
+  local run = lunet.last_run()
+  lu.assertStrContains(tostring(run), "run of 0 epochs; stopped in epoch 1 "
+                       .. "after 3 steps: the loss is ")
+  local losses, last = run.record.losses, run.record.snapshots
+  lu.assertEquals(#losses, 4)
+  lu.assertTrue(losses[4] - losses[4] ~= 0)
+  lu.assertEquals(last[#last].step, 3) -- the weights that led to it
+  lu.assertEquals(lunet.diagnose(run)[1].what,
+                  "from step 4 on the loss is no number")
+end
+
+function TestStopped:test_what_came_to_its_end_is_not_stopped()
+  local net = line()
+  local run = lunet.fit(net, clouds(40), options_for(net))
+  lu.assertNil(run.stopped)
+  lu.assertEquals(lunet.last_run(), run)
+  lu.assertNotStrContains(tostring(run), "stopped")
+end
+
 function TestRefusals:test_options()
   local net, train = line(), clouds(4)
   local o = options_for(net)

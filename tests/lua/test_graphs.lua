@@ -392,7 +392,7 @@ function TestSummary:test_knows_the_shapes_of_a_graph()
   _G.print = print_before -- luacheck: ignore 122
   lu.assertStrContains(printed, "(N,2,5,5)")
   local unknown = nn.sequential { nn.relu {} }
-  lu.assertErrorMsgContains("the net has 1 input, but got 0", unknown.summary,
+  lu.assertErrorMsgContains("try net:summary{1, 28, 28}", unknown.summary,
                             unknown)
 end
 

@@ -119,7 +119,63 @@ function TestCurves:test_gaps_and_single_points()
   local nan = 0 / 0
   picture.curves { lines = { { name = "gap", y = { 1, nan, 2, math.huge } } } }
   picture.curves { lines = { { name = "one", y = { 3 } } } }
-  picture.curves { lines = { { name = "none", y = {} } } }
+  picture.curves { lines = { { name = "none", y = {} },
+                             { name = "some", y = { 1, 2 } } } }
+end
+
+-- Empty axes would say nothing; each refusal gives the rule.
+function TestCurves:test_nothing_to_draw()
+  local function refused(text, lines, more)
+    local o = { lines = lines }
+    for name, value in pairs(more or {}) do o[name] = value end
+    lu.assertErrorMsgContains(text, picture.curves, o)
+  end
+  refused("there are no lines, there is nothing to draw", {})
+  refused("the lines have no numbers", { { name = "", y = {} } })
+  refused("none of the 2 numbers can be drawn", { { name = "",
+                                                    y = { 0 / 0, 1 / 0 } } })
+  refused("shows finite numbers > 0", { { name = "", y = { 0, -1 } } },
+          { y_scale = "log" })
+  refused("line 1: 2 numbers x for 3 numbers y", { { name = "", x = { 1, 2 },
+                                                     y = { 1, 2, 3 } } })
+  refused("it must be a tensor or a list of numbers",
+          { { name = "", y = { "a" } } })
+  refused("y goes from 2 to 1", { { name = "", y = { 1, 2 } } },
+          { y_min = 2, y_max = 1 })
+  refused("must be a finite number", { { name = "", y = { 1 } } },
+          { y_max = 1 / 0 })
+  refused("which no axis can show", { { name = "", y = { -1e308, 1e308 } } })
+  refused("must be a whole number >= 300 and <= 4000",
+          { { name = "", y = { 1 } } }, { width = 1000000 })
+end
+
+-- A level line far from 0 keeps ticks that differ.
+function TestCurves:test_a_large_level_line()
+  picture.curves { lines = { { name = "", y = { 1e9, 1e9 } } } }
+  picture.curves { lines = { { name = "", y = { 1e300 } } } }
+end
+
+function TestCurves:test_a_legend_of_several_rows()
+  local lines = {}
+  for i = 1, 6 do
+    lines[i] = { name = ("a long name, number %d"):format(i), y = { 1, 2 } }
+  end
+  local function axis_top(of)
+    local t = picture.curves { lines = of, y_title = "loss" }
+    local x, y = 24 + canvas.text_size("2.0", 2), 400
+    while dot(t, x, y - 1)[1] == 0x20 do y = y - 1 end
+    return y
+  end
+  lu.assertEquals(axis_top { lines[1] }, 84)
+  lu.assertEquals(axis_top(lines), 84 + 2 * 28) -- two names a row
+end
+
+-- A line without a name needs no sample.
+function TestCurves:test_no_name_no_legend()
+  local t = picture.curves { lines = { { name = "", y = { 0, 0, 1e-9 } } },
+                             y_min = 0, y_max = 1 }
+  local above = t:narrow(2, 1, 70)
+  lu.assertTrue(above:min() > 0.99)
 end
 
 function TestCurves:test_refusals()
@@ -158,8 +214,20 @@ function TestSheet:test_empty()
 end
 
 function TestSheet:test_refusals()
-  lu.assertErrorMsgContains("has shape (2,4,4)", picture.sheet,
-                            { images = { lunet.zeros { 2, 4, 4 } } })
+  for text, images in pairs {
+    ["image 1 has shape (2,4,4)"] = { lunet.zeros { 2, 4, 4 } },
+    ["images has shape (4,4)"] = lunet.zeros { 4, 4 },
+    ["images has shape ()"] = lunet.tensor(3),
+    ["image 2 holds numbers that are not finite"] = {
+      lunet.ones { 1, 2, 2 }, lunet.full({ 1, 2, 2 }, 0 / 0) },
+    ["image 1 of shape (1,0,4) holds no numbers"] = lunet.ones { 2, 1, 0, 4 },
+    ["there are no images"] = lunet.ones { 0, 1, 4, 4 },
+    ["it must be a tensor or a list of tensors"] = { 3 },
+  } do
+    lu.assertErrorMsgContains(text, picture.sheet, { images = images })
+  end
+  lu.assertErrorMsgContains("<= 400", picture.sheet,
+                            { images = lunet.ones { 1, 1, 2, 2 }, zoom = 1e6 })
 end
 
 TestFilters = {}
@@ -181,6 +249,52 @@ end
 function TestFilters:test_refusals()
   lu.assertErrorMsgContains("has shape (10,64)", picture.filters,
                             { weight = lunet.zeros { 10, 64 } })
+  lu.assertErrorMsgContains("shape (0,1,3,3) holds no numbers",
+                            picture.filters, { weight = lunet.zeros { 0, 1, 3,
+                                                                      3 } })
+  lu.assertErrorMsgContains("not finite", picture.filters,
+                            { weight = lunet.full({ 1, 1, 2, 2 }, 0 / 0) })
+end
+
+TestBars = {}
+
+local function bars(...)
+  local list = {}
+  for i, value in ipairs { ... } do
+    list[i] = { name = ("bar %d"):format(i), value = value, group = i }
+  end
+  return list
+end
+
+-- Half the number is half the bar.
+function TestBars:test_lengths()
+  local t = picture.bars { bars = bars(8, 4) }
+  local long, short = count(t, 0x1f5fbf), count(t, 0x74a9e8)
+  lu.assertAlmostEquals(long / short, 2, 0.01)
+end
+
+function TestBars:test_the_limit_crosses_what_exceeds_it()
+  local t = picture.bars { bars = bars(8), limit = 4, limit_name = "half" }
+  lu.assertTrue(count(t, 0xd9480f) > 2 * 22)
+end
+
+function TestBars:test_odd_bars()
+  picture.bars { bars = bars(0) }
+  picture.bars { bars = bars(0, 1e300, 1e-300), unit = ("u"):rep(30) }
+  picture.bars { bars = { { name = ("long "):rep(100), value = 1 } } }
+  picture.bars { bars = { { name = ("\u{fc}"):rep(100), value = 1 } } }
+end
+
+function TestBars:test_refusals()
+  for text, list in pairs {
+    ["there are no bars"] = {},
+    ["bar 1: option 'value' is -3, it must be a finite number >= 0"] = bars(-3),
+    ["bar 2: option 'value' is inf"] = bars(1, 1 / 0),
+    ["needs the option 'value'"] = { { name = "a" } },
+    ["bar 1 takes a table of options"] = { 3 },
+  } do
+    lu.assertErrorMsgContains(text, picture.bars, { bars = list })
+  end
 end
 
 TestLogarithms = {}
@@ -201,7 +315,7 @@ end
 -- What has no logarithm is left out.
 function TestLogarithms:test_zero_and_below()
   local t = picture.curves { y_scale = "log", lines = {
-    { name = "", y = { 0, -1, 0 } } } }
+    { name = "", y = { 0, -1, 0 } }, { name = "", y = { 1, 2 } } } }
   -- the sample of the legend is all there is of the line's colour
   lu.assertTrue(count(t, 0x1f5fbf) < 120)
   picture.curves { y_scale = "log", lines = { { name = "", y = { 5, 5 } } } }
@@ -255,6 +369,10 @@ function TestConfusion:test_refusals()
                             { counts = lunet.ones { 2, 3 } })
   lu.assertErrorMsgContains("1 names for 2 classes", picture.confusion,
                             { counts = lunet.ones { 2, 2 }, classes = { "a" } })
+  for _, value in ipairs { -1, 0 / 0, 1 / 0 } do
+    lu.assertErrorMsgContains("must be finite numbers >= 0", picture.confusion,
+                              { counts = lunet.full({ 2, 2 }, value) })
+  end
 end
 
 TestScatter = {}
@@ -269,7 +387,6 @@ end
 
 function TestScatter:test_odd_points()
   picture.scatter { points = lunet.zeros { 3, 2 } }
-  picture.scatter { points = lunet.zeros { 0, 2 } }
   picture.scatter { points = lunet.tensor { { 0 / 0, 1 }, { 1, 2 } } }
 end
 
@@ -278,6 +395,14 @@ function TestScatter:test_refusals()
                             { points = lunet.ones { 2, 3 } })
   lu.assertErrorMsgContains("3 labels for 2 points", picture.scatter,
     { points = lunet.ones { 2, 2 }, labels = lunet.ones { 3 } })
+  lu.assertErrorMsgContains("there are no points", picture.scatter,
+                            { points = lunet.zeros { 0, 2 } })
+  lu.assertErrorMsgContains("none of the points is finite", picture.scatter,
+                            { points = lunet.full({ 3, 2 }, 0 / 0) })
+  for _, label in ipairs { -1, 0.5, 0 / 0 } do
+    lu.assertErrorMsgContains("labels are class ids", picture.scatter,
+      { points = lunet.ones { 2, 2 }, labels = lunet.full({ 2 }, label) })
+  end
 end
 
 os.exit(lu.LuaUnit.run())

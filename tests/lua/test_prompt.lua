@@ -206,7 +206,11 @@ function TestHelp:test_source()
   lu.assertStrContains(piped("??relu"), "static ln_status forward")
   lu.assertStrContains(piped("??lunet.accuracy"), "count_right")
   lu.assertStrContains(piped("??lunet.zeros{1}.narrow"), "ln_tensor_narrow")
-  lu.assertStrContains(piped("??5"), "not of a number")
+  lu.assertStrContains(piped("??5"), "not of 5")
+  lu.assertStrContains(piped("??lunet.zeros{ 2, 3 }"), "not of a tensor (2,3)")
+  lu.assertStrContains(piped("??reluu"), "no layer 'reluu'; did you mean "
+                       .. "'relu'")
+  lu.assertStrContains(piped("??"), "try ??relu or ??lunet.fit")
 end
 
 -- Every public function can be explained.
@@ -278,6 +282,8 @@ end
 
 function TestCompletion:test_options_of_functions()
   assert_offers("lunet.fit(net, train, { ep", "epochs = ")
+  assert_offers("lunet.viz.sal", "saliency")
+  assert_offers("lunet.viz.occlusion(net, x, { si", "size = ")
 end
 
 function TestCompletion:test_file_names()
@@ -482,7 +488,8 @@ function TestTerminal:test_interrupts_a_training()
     "o = optim.sgd(net:parameters(), { lr = 0.1 });",
     "how = { loss = nn.cross_entropy{}, optimizer = o, progress = false };",
     "lunet.fit(net, train, how); how.epochs = 1e9; " },
-    "lunet.fit(net, train, how)", "lunet.accuracy(net, train) > 0.5", "true")
+    "lunet.fit(net, train, how)", "lunet.accuracy(net, train) > 0.5 and "
+    .. "lunet.last_run().stopped.why", 'interrupted!')
 end
 
 function TestTerminal:test_interrupts_large_tensors()
@@ -491,6 +498,20 @@ function TestTerminal:test_interrupts_large_tensors()
     stops_and_goes_on({ "x = lunet.ones{ 3000, 3000 };" },
       "while true do y = " .. work .. " end", "#x", "3000")
   end
+end
+
+function TestTerminal:test_interrupts_copies_and_files()
+  local place = shell.temporary_folder()
+  local path = place .. "/x.npy"
+  for _, work in ipairs { "x:transpose(1, 2)", "x:clone()",
+                          ("lunet.save('%s', x)"):format(path),
+                          ("lunet.load '%s'"):format(path) } do
+    stops_and_goes_on({ "x = lunet.ones{ 5000, 3000 };",
+                        ("lunet.save('%s', x);"):format(path) },
+      "while true do " .. work .. " end",
+      ("lunet.load('%s'):sum()"):format(path), "15000000.0")
+  end
+  lu.assertEquals(shell.lines("ls -A '%s'", place), { "x.npy" })
 end
 
 -- One call of it would take minutes.

@@ -104,9 +104,9 @@ function TestComputed:test_what_is_refused()
   refused("the layer is not in this net", net.receptive_field, net, nn.relu {})
   refused("input 2 does not exist; the net has 1", net.receptive_field, net,
           "0", 2)
-  refused("there is no unit at 7; its layer has 6 rows",
+  refused("there is no unit in row 7; the layer has the rows 1 to 6",
           net.measured_receptive_field, net, "0", 7, 1)
-  refused("there is no unit at 0; its layer has 6 columns",
+  refused("there is no unit in column 0; the layer has the columns 1 to 6",
           net.measured_receptive_field, net, "0", 1, 0)
   local rows = nn.sequential { nn.linear { out_features = 2 } }
   rows:build { 3 }

@@ -59,6 +59,17 @@ function makers.without_record()
   return trained(conv_net(), { record = false, validate = test })
 end
 
+-- Ended by its own NaN, before the first epoch was over.
+function makers.stopped()
+  local net, batches = conv_net(), 0
+  local fine = pcall(trained, net, { validate = test, augment = function(x)
+    batches = batches + 1
+    return batches == 6 and x / 0 or x
+  end })
+  lu.assertFalse(fine)
+  return lunet.last_run()
+end
+
 -- A loop of one's own that does not mind NaN.
 function makers.not_finite()
   local net = mlp()
@@ -425,6 +436,16 @@ function TestData:test_not_finite()
   lu.assertEquals(d.curves.steps[3][2], core.null)
   lu.assertEquals(d.curves.steps[1][2], 2.3)
   lu.assertStrContains(d.summary, "loss NaN")
+end
+
+function TestData:test_where_it_stopped()
+  local d = data_of(page_of "stopped")
+  lu.assertStrMatches(fact(d, "stopped"),
+                      "in epoch 1 after 5 steps: the loss is .*")
+  lu.assertStrContains(d.summary, "stopped in epoch 1 after 5 steps")
+  lu.assertEquals({ #d.curves.loss, #d.curves.steps }, { 0, 6 })
+  lu.assertStrContains(d.findings[1].what, "from step 6 on")
+  lu.assertNil(fact(data_of(page_of "usual"), "stopped"))
 end
 
 function TestData:test_strange_names()

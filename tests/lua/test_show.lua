@@ -5,6 +5,7 @@ local lu = require "luaunit"
 local lunet = require "lunet"
 local shell = require "support.shell"
 local cells = require "lunet.cells"
+local colour_map = require "lunet.colour_map"
 local blocks = require "lunet.terminal.blocks"
 local few_tiles = require "lunet.few_tiles"
 local kind_of = require "lunet.terminal.kind"
@@ -338,6 +339,20 @@ function TestShow:test_curves_in_ascii()
   lu.assertStrContains(lines[20], "epoch")
 end
 
+function TestShow:test_bars_in_ascii()
+  local text = shown("LUNET_SHOW=ascii", [[{ title = "speed", unit = "G/s",
+    limit = 3, limit_name = "peak", bars = { { name = "one", value = 4 },
+      { name = "two", value = 2, group = 2 } } }]])
+  local lines = lines_of(text)
+  lu.assertEquals(#lines, 4)
+  lu.assertStrMatches(lines[1], " +speed")
+  lu.assertStrMatches(lines[2], " G/s +peak")
+  local before, behind = lines[3]:match "^ one|(#+)|(#+) 4%.00$"
+  lu.assertAlmostEquals(#before / (#before + #behind), 3 / 4, 0.02)
+  local half = lines[4]:match "^ two|(=+) 2%.00 +|$"
+  lu.assertAlmostEquals(#half / (#before + 1 + #behind), 1 / 2, 0.02)
+end
+
 function TestShow:test_confusion_in_ascii()
   local text = shown("LUNET_SHOW=ascii",
     "{ counts = lunet.tensor{{50,2},{0,7}}, classes = { \"cat\", \"dog\" } }")
@@ -350,10 +365,46 @@ function TestShow:test_filters_in_ascii()
   local text = shown("LUNET_SHOW=ascii",
                      "lunet.tensor{{{{-2, 0}, {0.7, 2}}}}")
   local lines = lines_of(text)
-  lu.assertStrMatches(lines[1], "====")
+  lu.assertEquals(lines[1], "====....")
   lu.assertStrMatches(lines[3], "%+%+%+%+####")
   lu.assertStrContains(text, "-2")
   lu.assertStrContains(text, "+2")
+end
+
+-- A character is two dots: a zero beside a sign hides it not.
+function TestShow:test_zeros_hide_no_sign()
+  for first, second in pairs { ["-"] = ".", ["."] = "-" } do
+    local picture = cells.new(1, 2)
+    picture:dot(0, 0, 0xffffff, first)
+    picture:dot(0, 1, 0xffffff, second)
+    lu.assertEquals(blocks.ascii(picture), "-\n")
+  end
+end
+
+-- Tiles that belong together stay in one row: they become smaller.
+function TestShow:test_groups_stay_together()
+  local function columns(group)
+    local text = shown("LUNET_SHOW=ascii", ([[{ group = %d, captions =
+      { "1", "2", "3", "4", "5", "6", "7", "8", "9" },
+      images = lunet.ones{ 9, 1, 8, 8 } }]]):format(group))
+    local list = {}
+    for line in text:gmatch "[^\n]+" do
+      if line:find "%d" then
+        list[#list + 1] = select(2, line:gsub("%d", ""))
+      end
+    end
+    return list
+  end
+  lu.assertEquals(columns(1), { 4, 4, 1 })
+  lu.assertEquals(columns(3), { 3, 3, 3 })
+  lu.assertEquals(columns(5), { 5, 4 })
+end
+
+-- An overlay has no colour there, so the map alone is drawn.
+function TestShow:test_overlays_in_ascii()
+  local marks = colour_map.marks(lunet.tensor { { { 0, 1 }, { 0.5, -3 } } })
+  lu.assertEquals(marks, { { " ", "@" }, { "+", " " } })
+  lu.assertEquals(colour_map.marks(lunet.zeros { 1, 1, 2 }), { { " ", " " } })
 end
 
 -- An image wider than the terminal becomes smaller, by the mean of squares.
@@ -381,6 +432,7 @@ function TestShow:test_everything_can_be_saved()
     { counts = lunet.ones { 2, 2 } }, { points = lunet.randn { 5, 2 } },
     { images = lunet.rand { 2, 1, 4, 4 } },
     { weight = lunet.randn { 2, 1, 3, 3 } },
+    { bars = { { name = "a", value = 1 } } },
   } do
     lu.assertEquals(saved(x):shape()[1], 3)
   end
@@ -419,6 +471,16 @@ function TestShow:test_gaps_of_a_curve_are_counted()
                           "not finite")
 end
 
+-- A run that was stopped within its first epoch has no loss of an epoch yet.
+function TestShow:test_a_run_that_was_stopped()
+  local lines = lines_of(shown("LUNET_SHOW=ascii", "{ loss = {}, "
+    .. "validation_loss = {}, record = { losses = { 3, 2, 1 } } }"))
+  lu.assertStrMatches(lines[#lines - 1], " +1 +2 +3")
+  lu.assertStrMatches(lines[#lines], " +step")
+  lu.assertErrorMsgContains("the run has no step yet", lunet.show,
+                            { loss = {}, validation_loss = {} })
+end
+
 function TestShow:test_refusals()
   lu.assertErrorMsgContains("of shape (0,3) holds no numbers", lunet.show,
                             lunet.rand { 0, 3 }, "x.png")
@@ -427,7 +489,8 @@ function TestShow:test_refusals()
   lu.assertErrorMsgContains("the first argument is 3, it must be a tensor",
                             lunet.show, 3, "x.png")
   lu.assertErrorMsgContains("the first argument is a table", lunet.show, {})
-  lu.assertErrorMsgContains("lines, images, weight, counts, values or points",
+  lu.assertErrorMsgContains("lines, images, weight, counts, values, bars or "
+                            .. "points",
                             lunet.show, { imges = lunet.rand { 1, 1, 3, 3 } })
   lu.assertErrorMsgContains("the first argument is nil", lunet.show)
   lu.assertErrorMsgContains("it must be a file's name", lunet.show,

@@ -280,7 +280,8 @@ function TestLayers:test_filters()
                 viz.filters(net).weight:shape()[1] == 2)
   helpers.assert_same(viz.filters(net, "conv1").weight, net[1].weight)
   draws(viz.filters(net))
-  lu.assertErrorMsgContains("relu has no weight", viz.filters, net, "relu1")
+  lu.assertErrorMsgContains("the layer relu has not a weight", viz.filters, net,
+                            "relu1")
   lu.assertErrorMsgContains("no layer of the net has", viz.filters,
                             nn.sequential { nn.relu {} })
 end
@@ -553,6 +554,122 @@ function TestWords:test_unknown()
   lu.assertErrorMsgContains("did you mean 'saliency'?", function()
     return viz.salience
   end)
+end
+
+-- ---- wrong input -----------------------------------------------------------
+
+TestWrongInput = {}
+
+function TestWrongInput:setUp() lunet.manual_seed(12) end
+
+-- Each method with this in place of the net, or of x, or in another net.
+local function each_method(visit)
+  local x = image_with_cross(5, 8)
+  local dataset = lunet.data.tensors { x = x, labels = lunet.tensor { 0 } }
+  for name, call in pairs {
+    activation_maximisation = function(net, _, start)
+      return net, { class = 1, steps = 1, start = start }
+    end,
+    confusion = function(net, given) return net, given or dataset end,
+    embedding = function(net, given)
+      return net, given or lunet.rand { 3, 1, 12, 14 }
+    end,
+    feature_maps = function(net, given) return net, "conv1", given or x end,
+    filters = function(net) return net end,
+    patches = function(net, given)
+      return net, given or x, { layer = "conv1" }
+    end,
+    sanity_check = function(net, given)
+      return net, given or x, viz.saliency
+    end,
+    saliency = false, guided_backpropagation = false, occlusion = false,
+    grad_cam = false, shifts = false,
+  } do
+    visit(name, call or function(net, given) return net, given or x end)
+  end
+end
+
+function TestWrongInput:test_what_is_no_net()
+  each_method(function(name, call)
+    for _, net in ipairs { false, 3, "net", {}, lunet.rand { 2, 2 } } do
+      lu.assertErrorMsgContains("viz." .. name .. ": the first argument is ",
+                                viz[name], call(net or nil))
+    end
+  end)
+end
+
+-- Not drawn in silence: NaN neither marks a place nor decides for a class.
+function TestWrongInput:test_nan_in_the_images()
+  local nan = lunet.full({ 1, 1, 12, 14 }, 0 / 0)
+  each_method(function(name, call)
+    if name == "filters" or name == "confusion" or name == "embedding" then
+      return
+    end
+    lu.assertErrorMsgContains("viz." .. name .. ": 168 of 168 numbers of x are "
+                              .. "not finite", viz[name],
+                              call(detector(), nan, nan))
+  end)
+  lu.assertErrorMsgContains("are not finite", viz.embedding, detector(),
+                            lunet.full({ 3, 1, 12, 14 }, 0 / 0))
+end
+
+function TestWrongInput:test_nan_in_the_net()
+  local net = detector()
+  net[1].weight:fill(0 / 0)
+  for _, name in ipairs { "saliency", "occlusion", "confusion", "shifts",
+                          "sanity_check" } do
+    each_method(function(other, call)
+      if other == name then
+        lu.assertErrorMsgContains("of the net's scores are not finite\n",
+                                  viz[name], call(net))
+      end
+    end)
+  end
+end
+
+-- Sizes that are not known yet come from the images, where there are some.
+function TestWrongInput:test_a_net_that_was_not_built()
+  each_method(function(name, call)
+    local net = nn.sequential {
+      nn.conv2d { out_channels = 2, kernel_size = 3, name = "conv1" },
+      nn.relu {}, nn.flatten {}, nn.linear { out_features = 2 } }
+    if name == "filters" or name == "activation_maximisation" then
+      lu.assertErrorMsgContains("net:build{…}", viz[name], call(net))
+    else
+      lu.assertTable(viz[name](call(net)), name)
+    end
+  end)
+end
+
+function TestWrongInput:test_layers_that_are_none()
+  local net, x = detector(), image_with_cross(5, 8)
+  for _, layer in ipairs { 3, x, {}, print } do
+    local text = "it must be a layer or its name"
+    lu.assertErrorMsgContains(text, viz.filters, net, layer)
+    lu.assertErrorMsgContains(text, viz.feature_maps, net, layer, x)
+    lu.assertErrorMsgContains(text, viz.patches, net, x, { layer = layer })
+    lu.assertErrorMsgContains(text, viz.grad_cam, net, x, { layer = layer })
+    lu.assertErrorMsgContains(text, viz.embedding, net, lunet.rand { 3, 1, 12,
+      14 }, { layer = layer })
+    lu.assertErrorMsgContains(text, viz.activation_maximisation, net,
+                              { layer = layer, channel = 1 })
+  end
+end
+
+function TestWrongInput:test_labels_and_methods()
+  local net, x = detector(), image_with_cross(5, 8)
+  lu.assertErrorMsgContains("has the label 2; the net has the classes 0 to 1",
+    viz.confusion, net, lunet.data.tensors { x = x,
+                                             labels = lunet.tensor { 2 } })
+  lu.assertErrorMsgContains("labels have shape (2), they must be one class "
+                            .. "id a sample, (3)", viz.embedding, net,
+                            lunet.rand { 3, 1, 12, 14 },
+                            { labels = lunet.zeros { 2 } })
+  lu.assertErrorMsgContains("the method returned nil", viz.sanity_check, net, x,
+                            function() end)
+  lu.assertErrorMsgContains("class must be a class id", viz.saliency, net, x,
+                            { class = { "one" } })
+  lu.assertErrorMsgContains("got a sequential", viz.saliency, net, x, net)
 end
 
 os.exit(lu.LuaUnit.run())

@@ -9,6 +9,7 @@
 
 local core = require "lunet_core"
 local numbers = require "lunet.explain.numbers"
+local options = require "lunet.options"
 local one_layer = require "lunet.explain.one_layer"
 
 local most_listed = 10
@@ -57,8 +58,7 @@ local function check(layer, kind, y, dy)
   if not core.is_tensor(dy) or table.concat(dy:shape(), ",") ~= wanted then
     core.raise("explain_grad: dy is %s, it must be the gradient of y, of shape "
                .. "(%s)\n  try net:tap(layer).gradient, after a backward",
-               core.is_tensor(dy) and "of shape ("
-               .. table.concat(dy:shape(), ",") .. ")" or type(dy), wanted)
+               options.shown(dy), wanted)
   end
 end
 

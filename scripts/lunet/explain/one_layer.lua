@@ -13,7 +13,7 @@ local function check_layer(layer, what)
 end
 
 local function list_of(x, what)
-  local list = type(x) == "table" and x or { x }
+  local list = type(x) == "table" and not x.forward and x or { x }
   for i, t in ipairs(list) do
     options.argument(what, "input " .. i, t, "a tensor")
   end

@@ -10,7 +10,8 @@ local errors = {}
 local causes = {
   { "interrupted!",
     "Ctrl-C stopped it. The net and the data can be used; a training step "
-    .. "that was cut off has changed no weight." },
+    .. "that was cut off has changed no weight. lunet.last_run() is the run of "
+    .. "a training, up to there." },
   { "no option '", "An option's name is not known. The table of the layer says "
     .. "what there is; at the prompt, Tab behind nn.word{ lists it." },
   { "must be at least 1",

@@ -4,6 +4,7 @@ local comment = require "lunet.help.comment"
 local core = require "lunet_core"
 local index = require "lunet.help.index"
 local layer_help = require "lunet.help.layer"
+local options = require "lunet.options"
 
 local source = {}
 
@@ -56,6 +57,20 @@ local function is_layer_word(x)
          pcall(core.layer_about, x)
 end
 
+-- A name of which nothing is known stands for itself.
+local function refuse(x)
+  if type(x) ~= "string" then
+    core.raise("?? shows the source of a function or a layer, not of %s",
+               options.shown(x))
+  end
+  local names = index.names()
+  for _, row in ipairs(core.plugins_list()) do names[#names + 1] = row.name end
+  local meant = core.nearest(x, names)
+  core.raise("?? knows no function and no layer '%s'%s\n  try ??relu or "
+             .. "??lunet.fit", x,
+             meant and ("; did you mean '%s'?"):format(meant) or "")
+end
+
 -- Where the source of x is, and its text.
 function source.of(x)
   local is_module = type(x) == "table" and rawget(x, "core_layer")
@@ -67,8 +82,7 @@ function source.of(x)
     return of_function(x)
   end
   if is_layer_word(x) then return of_layer(x) end
-  core.raise("?? shows the source of a function or a layer, not of a %s",
-             type(x))
+  refuse(x)
 end
 
 local pager_of_the_system =

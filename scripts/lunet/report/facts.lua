@@ -52,6 +52,7 @@ end
 -- A list of { name, text }.
 return function(run)
   local list, n = {}, run.epochs
+  add(list, "stopped", run:stop_text())
   add(list, "loss at the end", n > 0 and loss_text(run.loss[n], "%.4f") or
                              nil)
   add(list, "training accuracy", percent(run.accuracy[n]))

@@ -5,6 +5,7 @@
 -- mark, and other dots as a character that is the denser the brighter they are.
 
 local canvas = require "lunet.canvas"
+local colour_map = require "lunet.colour_map"
 
 local blocks = {}
 
@@ -70,7 +71,6 @@ end
 
 -- ---- ASCII -----------------------------------------------------------------
 
-local ramp = " .:-=+*#%@"
 local plain_strokes = { ["│"] = "|", ["─"] = "-", ["└"] = "+", ["┤"] = "+",
                         ["┬"] = "+", ["·"] = ".", ["…"] = "~" }
 
@@ -83,9 +83,7 @@ end
 local function ascii_of(upper, lower, text, _, mark)
   if text then return plain_strokes[text] or #text == 1 and text or "?" end
   if mark then return mark end
-  local bright = (brightness(upper) + brightness(lower)) / 2
-  local place = math.floor(bright * (#ramp - 1) + 0.5) + 1
-  return ramp:sub(place, place)
+  return colour_map.density((brightness(upper) + brightness(lower)) / 2)
 end
 
 function blocks.ascii(picture)

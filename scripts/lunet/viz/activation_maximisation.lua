@@ -17,7 +17,7 @@ local pass = require "lunet.viz.pass"
 local where = "viz.activation_maximisation"
 local rules = {
   { "class", "a whole number", min = 0 },
-  { "layer", "any" },
+  { "layer", "a layer or its name" },
   { "channel", "a whole number", min = 1 },
   { "steps", "a whole number", min = 1, default = 100 },
   { "lr", "a number", min = 0, default = 0.1 },
@@ -100,6 +100,7 @@ end
 -- } [steps = 100, lr = 0.1, decay = 0.02, start = image]) -> { image (C,H,W),
 -- values = the activation before each step and at the end, picture }
 return function(net, given)
+  pass.check_net(where, net)
   local o = options.check(where, given, rules)
   check(o)
   local x, values = climb(net, start_of(net, o), o)

@@ -16,7 +16,7 @@ local pass = require "lunet.viz.pass"
 
 local rules = {
   { "method", "a text", default = "pca" },
-  { "layer", "any" },
+  { "layer", "a layer or its name" },
   { "labels", "a tensor" },
   { "most", "a whole number", min = 3, max = 2000, default = 400 },
   { "perplexity", "a number", min = 2, default = 30 },
@@ -34,8 +34,9 @@ local function features_of(net, x, layer)
     end)
   else
     local _, builder = net:core_net()
-    features = inputs_of(net, #builder.nodes, x)[1]
+    features = inputs_of("viz.embedding", net, #builder.nodes, x)[1]
   end
+  pass.check_finite("viz.embedding", "what the net makes of x", features)
   return features:view { #x, features:numel() // #x }
 end
 
@@ -54,14 +55,25 @@ local function check(o, n)
   end
 end
 
+-- The labels of the first n samples; nil where there are none.
+local function labels_of(given, n)
+  if not given then return nil end
+  if given:dim() ~= 1 or #given < n then
+    core.raise("viz.embedding: labels have shape (%s), they must be one class "
+               .. "id a sample, (%d)", table.concat(given:shape(), ","), n)
+  end
+  return given:narrow(1, 1, n)
+end
+
 -- embedding(net, x or dataset [, { method = "pca" or "tsne", layer =, labels =,
 -- most = 400, perplexity = 30, iterations = 400 }]) -> { points (N,2), features
 -- (N,D), labels, shares of the variance for pca, picture }
 return function(net, x, given)
+  pass.check_net("viz.embedding", net)
   local o = options.check("viz.embedding", given, rules)
   local labels
   x, labels = pass.samples("viz.embedding", x, o.most)
-  labels = o.labels and o.labels:narrow(1, 1, #x) or labels
+  labels = labels_of(o.labels, #x) or labels
   check(o, #x)
   local result = { features = features_of(net, x, o.layer), labels = labels }
   if o.method == "pca" then

@@ -4,6 +4,7 @@
 -- networks through deep visualization", 2015.
 
 local core = require "lunet_core"
+local options = require "lunet.options"
 local pass = require "lunet.viz.pass"
 
 local most_shown = 64
@@ -12,6 +13,8 @@ local most_shown = 64
 -- The picture is of the first image, zero in white, one scale for all maps.
 return function(net, layer, x)
   x = pass.images("viz.feature_maps", net, x)
+  options.argument("viz.feature_maps", "the second argument", layer,
+                   "a layer or its name", '"conv1"')
   local maps = pass.run(net, function(tap)
     local watched = tap(net:tap(layer))
     net:forward(x)

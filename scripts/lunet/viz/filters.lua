@@ -7,29 +7,39 @@
 
 local core = require "lunet_core"
 local few_tiles = require "lunet.few_tiles"
+local options = require "lunet.options"
+local pass = require "lunet.viz.pass"
 
 local function has_filters(layer)
   return layer.weight and layer.weight:dim() == 4
 end
 
+-- Weights whose sizes come from the first input are not there before.
+local function refuse(net, who)
+  core.raise("viz.filters: %s a weight (filters, channels, rows, columns)%s",
+             who, net:core_net():shape(0) and "" or "\n  the net is not built "
+             .. "yet: call net:build{…} with the shape of one item first")
+end
+
 local function layer_of(net, wanted)
   if type(wanted) == "string" then return net:get(wanted) end
-  if wanted then return wanted end
+  if wanted then
+    return options.argument("viz.filters", "the second argument", wanted,
+                            "a layer or its name", '"conv1"')
+  end
   for _, layer in ipairs(net:layers()) do
     if has_filters(layer) then return layer end
   end
-  core.raise("viz.filters: no layer of the net has a weight (filters, "
-             .. "channels, rows, columns)\n  a net that is not built yet: call "
-             .. "net:build{…} first")
+  refuse(net, "no layer of the net has")
 end
 
 -- filters(net [, layer or its name]) -> { weight, picture }; left out, the
 -- layer is the first that has filters.
 return function(net, wanted)
+  pass.check_net("viz.filters", net)
   local layer = layer_of(net, wanted)
   if not has_filters(layer) then
-    core.raise("viz.filters: %s has no weight (filters, channels, rows, "
-               .. "columns)", layer.word)
+    refuse(net, ("the layer %s has not"):format(layer.word))
   end
   local part, left_out = few_tiles(layer.weight)
   local title = "filters of " .. (layer.name or layer.word)

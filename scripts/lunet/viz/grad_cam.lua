@@ -14,7 +14,7 @@ local maps = require "lunet.viz.maps"
 local options = require "lunet.options"
 local pass = require "lunet.viz.pass"
 
-local rules = { { "class", "any" }, { "layer", "any" } }
+local rules = { { "class", "any" }, { "layer", "a layer or its name" } }
 
 -- The last layer whose output is still a map of more than one place.
 local function last_with_maps(net)

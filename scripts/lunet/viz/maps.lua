@@ -20,18 +20,20 @@ function maps.drawable(image)
 end
 
 -- look(image, map) gives the picture of a map; left out, map itself in the
--- colours of heat.
+-- colours of heat. Where there are no colours, the map alone is seen.
 function maps.result(x, map, classes, title, look)
-  local images, captions = {}, {}
+  local images, captions, marks = {}, {}, {}
   for i = 1, math.min(#x, most_shown) do
     local image = maps.drawable(x[i])
     images[2 * i - 1], captions[2 * i - 1] = image, "image " .. i
     images[2 * i] = look and look(image, map[i]) or colour_map.heat(map[i])
+    marks[2 * i] = look and colour_map.marks(map[i])
     captions[2 * i] = "class " .. classes[i]
   end
   local columns = 2 * math.ceil(math.sqrt(math.min(#x, most_shown)))
   return { map = map, classes = classes, picture = {
-    images = images, captions = captions, title = title, columns = columns } }
+    images = images, captions = captions, title = title, columns = columns,
+    marks = marks, group = 2 } }
 end
 
 -- The largest |gradient| among the channels: (N,C,H,W) -> (N,1,H,W).

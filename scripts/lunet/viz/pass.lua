@@ -47,13 +47,26 @@ end
 
 -- ---- arguments -------------------------------------------------------------
 
--- The images (N,C,H,W); one image (C,H,W) is a batch of one. They and the net
--- are checked.
-function pass.images(what, net, x)
+function pass.check_net(what, net)
   if type(net) ~= "table" or not options.is("a net", net) then
     core.raise("%s: the first argument is %s, it must be a net", what,
                options.shown(net))
   end
+end
+
+-- NaN marks no place and decides for no class.
+function pass.check_finite(what, name, t, try)
+  local count = core.histogram(t, -1, 1, 1).not_finite
+  if count == 0 then return end
+  core.raise("%s: %d of %d numbers of %s are not finite\n  what is NaN or "
+             .. "infinite can neither be compared nor drawn\n  try %s", what,
+             count, t:numel(), name, try or "a look at where they come from")
+end
+
+-- The images (N,C,H,W); one image (C,H,W) is a batch of one. They and the net
+-- are checked.
+function pass.images(what, net, x)
+  pass.check_net(what, net)
   options.argument(what, "x", x, "a tensor", "test.x or one image of it")
   local shape = x:shape()
   if #shape == 3 then x = x:view { 1, shape[1], shape[2], shape[3] } end
@@ -61,6 +74,7 @@ function pass.images(what, net, x)
     core.raise("%s: x has shape (%s), it must hold images: (N,C,H,W), or one "
                .. "(C,H,W)", what, table.concat(shape, ","))
   end
+  pass.check_finite(what, "x", x)
   return x
 end
 
@@ -69,6 +83,9 @@ function pass.samples(what, x, most)
   if not options.is("a dataset", x) then
     options.argument(what, "the second argument", x, "a tensor",
                      "test.x, or a dataset such as test")
+    if x:dim() == 0 then
+      core.raise("%s: x has shape (), its first dim must be the batch N", what)
+    end
     return x:narrow(1, 1, math.min(most, #x))
   end
   if #x == 0 then core.raise("%s: the dataset has no samples", what) end
@@ -93,7 +110,7 @@ local function classes_of(what, scores, wanted)
   elseif core.is_tensor(wanted) then
     list = wanted:tolist()
   end
-  if type(list) ~= "table" or #list ~= n then
+  if not options.is("a list of numbers", list) or #list ~= n then
     core.raise("%s: class must be a class id, or a list or tensor of %d, one "
                .. "an image", what, n)
   end
@@ -108,12 +125,19 @@ local function classes_of(what, scores, wanted)
   return list
 end
 
--- The classes, and the gradient that asks for their scores: 1 there.
-function pass.targets(what, scores, wanted)
+function pass.check_scores(what, scores)
   if scores:dim() ~= 2 then
     core.raise("%s: the net must give scores (N,classes), but gives (%s)", what,
                table.concat(scores:shape(), ","))
   end
+  pass.check_finite(what, "the net's scores", scores, "lunet.check_numerics"
+                    .. "(true) and net:predict(x): it names the layer where "
+                    .. "they begin")
+end
+
+-- The classes, and the gradient that asks for their scores: 1 there.
+function pass.targets(what, scores, wanted)
+  pass.check_scores(what, scores)
   local classes = classes_of(what, scores, wanted)
   local dy = core.zeros(scores:shape())
   for i, class in ipairs(classes) do dy[i][class + 1] = 1 end

@@ -14,7 +14,8 @@ local pass = require "lunet.viz.pass"
 local receptive_field = require "lunet.receptive_field"
 
 local rules = {
-  { "layer", "any", required = true, example = 'layer = "conv2"' },
+  { "layer", "a layer or its name", required = true,
+    example = 'layer = "conv2"' },
   { "channel", "a whole number", min = 1, default = 1 },
   { "count", "a whole number", min = 1, default = 9 },
   { "most", "a whole number", min = 1, default = 2000 },
@@ -90,6 +91,7 @@ end
 -- list of { image = its number, value, place = {row, column}, patch (C,h,w) },
 -- the largest first; and .picture.
 return function(net, x, given)
+  pass.check_net("viz.patches", net)
   local o = options.check("viz.patches", given, rules)
   x = pass.images("viz.patches", net, pass.samples("viz.patches", x, o.most))
   local list = all_peaks(net, x, o)

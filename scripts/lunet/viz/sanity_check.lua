@@ -40,6 +40,18 @@ local function with_shuffled(net, f)
   return table.unpack(results, 2, results.n)
 end
 
+-- The map that the method draws; it may be anyone's function.
+local function map_of(method, net, x, classes)
+  local result = method(net, x, { class = classes })
+  local map = type(result) == "table" and result.map
+  if not core.is_tensor(map) then
+    core.raise("viz.sanity_check: the method returned %s, it must return a "
+               .. "table with the tensor map, such as lunet.viz.saliency does",
+               options.shown(result))
+  end
+  return map
+end
+
 local function mean_correlation(a, b)
   local sum = 0
   for i = 1, #a do sum = sum + rank_correlation(a[i], b[i]) end
@@ -56,7 +68,7 @@ local function picture_of(x, learnt, random, title)
     captions[3 * i] = "shuffled"
   end
   return { images = images, captions = captions, title = title,
-           columns = #images > 3 and 6 or 3 }
+           columns = #images > 3 and 6 or 3, group = 3 }
 end
 
 -- sanity_check(net, x, method [, { class = }]) -> { correlation, learnt,
@@ -68,9 +80,9 @@ return function(net, x, method, given)
   options.argument("viz.sanity_check", "the third argument", method,
                    "a function", "lunet.viz.saliency")
   local classes = pass.targets("viz.sanity_check", net:predict(x), o.class)
-  local learnt = method(net, x, { class = classes }).map
+  local learnt = map_of(method, net, x, classes)
   local shuffled = with_shuffled(net, function()
-    return method(net, x, { class = classes }).map
+    return map_of(method, net, x, classes)
   end)
   local correlation = mean_correlation(learnt, shuffled)
   return { correlation = correlation, learnt = learnt, shuffled = shuffled,

@@ -53,6 +53,7 @@ local function picture_of(batch, decisions, class, o)
     captions[i] = tostring(math.floor(decision))
   end
   return { images = images, captions = captions, columns = 2 * o.most + 1,
+           group = 2 * o.most + 1,
            title = ("class %d: %d of %d shifts"):format(class, same,
                                                         #decisions) }
 end
