@@ -32,6 +32,8 @@ local list = {
     { out_channels = 64, kernel_size = 3, padding = 1, groups = 64 }, one },
   { "conv2d", "3x3 on 2x2 maps", { 16, 128, 2, 2 },
     { out_channels = 128, kernel_size = 3, padding = 1 }, one },
+  { "conv2d", "1x1, 128 to 64", { 16, 128, 28, 28 },
+    { out_channels = 64, kernel_size = 1 }, one },
   { "conv1d", "3 wide, 32 to 32", { 16, 32, 128 },
     { out_channels = 32, kernel_size = 3, padding = 1 }, one },
   { "conv_transpose2d", "4x4, stride 2, 32 to 16", { 16, 32, 8, 8 },
