@@ -100,8 +100,16 @@ ln_piece *ln_piece_take(const char *name, int64_t bytes, bool floats, bool left,
   return p;
 }
 
+static void close_all(void) {
+  ln_pages_allow(reserved, (int64_t)(LN_MOST_PIECES * stride),
+                 LN_PAGES_NOTHING);
+  for (int i = 0; i < LN_MOST_PIECES; i++) pieces[i].access = LN_PAGES_NOTHING;
+}
+
 void ln_pieces_relax(bool yes) {
+  if (relaxed == yes) return;
   relaxed = yes;
+  if (reserved) close_all();
 }
 
 int ln_pieces_mark(void) {

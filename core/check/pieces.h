@@ -33,7 +33,8 @@ ln_piece *ln_piece_take(const char *name, int64_t bytes, bool floats, bool left,
                         uint32_t fill);
 void ln_piece_set(ln_piece *, ln_piece_state);
 /* Relaxed, only the guards themselves and what is withheld are protected:
- * enough where numbers are the question, and several times as fast. */
+ * enough where numbers are the question, and several times as fast. Not in the
+ * midst of a call. */
 void ln_pieces_relax(bool relaxed);
 /* What was taken since the mark is no longer looked at. Relaxed, the next
  * pieces take its memory, which is in the caches; else they go on in the ring,
