@@ -65,7 +65,7 @@ static job job_of(int64_t N, int64_t G, int64_t C, int64_t K, axis reach_y,
                      divide_up(tasks, larger(N * G * j.parts, 1)));
   j.bands = divide_up(reach_y.size, j.rows);
   j.part_groups =
-      smaller(j.parts, divide_up(tasks, larger(N * G * j.bands, 1)));
+      smaller(j.parts, larger(1, tasks / larger(N * G * j.bands, 1)));
   j.planes = planes_of(C, &reach_y, &reach_x, j.rows);
   return j;
 }

@@ -16,104 +16,7 @@
  * dx is a convolution, too: of dy, with filters that are turned by 180 degrees
  * and have their channels and filters exchanged. So it is the same code. dw is
  * winograd_weights.c. */
-#include "winograd.h"
-
-enum { PANEL = 2 * LN_VECTOR };
-
-static int64_t U_frequency_of(int64_t C) {
-  return C * PANEL + LN_VECTOR;
-}
-
-static int64_t U_bytes(int64_t C, int64_t K) {
-  return divide_up(K, PANEL) * FREQUENCIES * U_frequency_of(C) *
-         (int64_t)sizeof(float);
-}
-
-/* ---- U ------------------------------------------------------------------- */
-
-/* Filters w (K,C,R,R) to U: for each panel and frequency, a row of PANEL
- * filters for each channel. For dx the channels are the filters. */
-typedef struct packing {
-  const float *w, *end;
-  int64_t C, K, R;
-  int64_t channel, filter; /* floats from one to the next in w */
-  bool turned;
-} packing;
-
-LN_INLINE void pack_lanes(const int R, const packing *p, const float *from,
-                          int64_t filters, int64_t U_frequency, float *to) {
-  float raw[2 * 16 * 16], *lanes = raw; /* room for R * R, rounded up */
-  ln_vector w[25];
-  ln_to_lanes(from, p->filter, filters, R * R, p->end, lanes);
-#pragma GCC unroll 25
-  for (int i = 0; i < R * R; i++)
-    w[i] = ln_load(lanes + (p->turned ? R * R - 1 - i : i) * LN_VECTOR);
-  transform_filter_tile(R, w, to, U_frequency);
-}
-
-/* Channels [begin, end) of a panel; what lies beyond the last filter is 0. */
-static void pack_channels(const packing *p, int64_t panel, int64_t begin,
-                          int64_t end, int64_t U_frequency, float *to) {
-  const int64_t k = panel * PANEL, left = p->K - k;
-  const int64_t width = left > LN_VECTOR ? PANEL : LN_VECTOR;
-  for (int64_t c = begin; c < end; c++, to += width)
-    for (int64_t v = 0; v < width; v += LN_VECTOR) {
-      const float *from = p->w + c * p->channel + (k + v) * p->filter;
-      const int64_t filters = smaller(left - v, LN_VECTOR);
-      if (p->R == 3)
-        pack_lanes(3, p, from, filters, U_frequency, to + v);
-      else
-        pack_lanes(5, p, from, filters, U_frequency, to + v);
-    }
-}
-
-typedef struct packing_job {
-  const packing *p;
-  float *U;
-} packing_job;
-
-static void pack_panels(void *arg, const ln_chunk *chunk) {
-  const packing_job *j = arg;
-  const int64_t U_frequency = U_frequency_of(j->p->C);
-  for (int64_t i = chunk->begin; i < chunk->end; i++)
-    pack_channels(j->p, i, 0, j->p->C, U_frequency,
-                  j->U + i * FREQUENCIES * U_frequency);
-}
-
-static ln_status pack(const packing *p, const ln_call *call, float *U) {
-  packing_job j = { p, U };
-  return call->host->parallel_for(call, divide_up(p->K, PANEL), 1, pack_panels,
-                                  &j);
-}
-
-static packing forward_filters(const sizes *s, const ln_call *call) {
-  const float *w = ln_w(call, 0);
-  const int64_t taps = s->KH * s->KW;
-  return (packing){
-    w, w + s->K * s->C * taps, s->C, s->K, s->KH, taps, s->C * taps, false
-  };
-}
-
-static packing data_filters(const sizes *s, const ln_call *call) {
-  const float *w = ln_w(call, 0);
-  const int64_t taps = s->KH * s->KW;
-  return (packing){
-    w, w + s->K * s->C * taps, s->K, s->C, s->KH, s->C * taps, taps, true
-  };
-}
-
-/* For host->packed, which keeps it. */
-static ln_status pack_forward(const void *self, const ln_call *call,
-                              void *out) {
-  const sizes s = sizes_of(self, call);
-  const packing p = forward_filters(&s, call);
-  return pack(&p, call, out);
-}
-
-/* Into the workspace; NULL on failure. */
-static const float *pack_now(const packing *p, const ln_call *call) {
-  return pack(p, call, call->workspace) ? NULL : call->workspace;
-}
+#include "winograd_filters.h"
 
 /* ---- the work of one call ------------------------------------------------ */
 
@@ -121,14 +24,16 @@ typedef struct job {
   tiling t;
   images x;
   int64_t pad[2];
-  int64_t K, OH, OW;
-  int64_t panels, groups; /* of 2 * LN_VECTOR filters; of panels, to share */
+  int64_t C, K, OH, OW;
+  int64_t panels, groups; /* of panels: what a task computes */
   int64_t channel_blocks;
   spectrum V, M;
+  bool makes_U;  /* where it is used, `at_once` channels at a time */
+  bool shares_V; /* all tasks do; else each makes that of its tiles */
+  int64_t at_once;
   int64_t U_frequency; /* floats of a panel's frequency */
-  bool V_first;        /* and U where it is used */
-  const packing *filters;
-  const float *U, *bias; /* U: NULL where it is made from filters */
+  packing filters;
+  const float *U, *shared_V, *bias;
   bool rectify;
   float *y;
 } job;
@@ -136,8 +41,8 @@ typedef struct job {
 enum {
   WANTED_TASKS = 8, /* at least, so that threads have something to share */
   MOST_U_BYTES = 8 << 20,
-  MOST_TILES_V_FIRST = 16 * LN_MOST_ROWS,
-  CHANNELS_AT_ONCE = 8 * LN_VECTOR
+  FEW_TILES = 2 * LN_MOST_ROWS,
+  MOST_TILES = 16 * LN_MOST_ROWS /* to make U for, while training */
 };
 
 /* Tiles of a block: so many that a panel of U is worth loading, so few that
@@ -147,65 +52,74 @@ static int64_t wanted_tiles(int64_t channels) {
   return larger(4 * LN_MOST_ROWS, smaller(in_cache, 8 * LN_MOST_ROWS)) / 2;
 }
 
-/* Many weights for few tiles: U, four times as large as w, would be written to
- * memory and read back for hardly more products than it has numbers. Then V of
- * all tiles is made first, and a task makes U for its panel alone, some
- * channels at a time. */
-static bool puts_V_first(int64_t C, int64_t K, int64_t tiles) {
-  return U_bytes(C, K) > MOST_U_BYTES && tiles <= MOST_TILES_V_FIRST;
-}
-
-/* A convolution of N images of C channels, to K channels of OH x OW. */
+/* A convolution of N images of C channels, to K channels of OH x OW.
+ *
+ * Many weights for few tiles: U, four times as large as w, would be read from
+ * memory (while training, written there before) for hardly more products than
+ * it has numbers. Then a task makes U for its panel alone, from w. */
 static job job_of(int64_t N, int64_t C, int64_t K, int64_t OH, int64_t OW,
-                  int64_t R, bool keeps_U) {
+                  int64_t R, bool training) {
   job j = { .t = tiling_of(N, POINTS + 1 - R, OH, OW, wanted_tiles(C)),
+            .C = C,
             .K = K,
             .OH = OH,
             .OW = OW };
   const int64_t all = N * j.t.down * j.t.across;
-  j.V_first = !keeps_U && puts_V_first(C, K, all);
-  if (j.V_first) j.t = tiling_of(N, j.t.m, OH, OW, all);
+  j.makes_U = U_bytes(C, K) > MOST_U_BYTES &&
+              all <= (training ? MOST_TILES : FEW_TILES);
+  if (j.makes_U) j.t = tiling_of(N, j.t.m, OH, OW, all);
   j.panels = divide_up(K, PANEL);
   const int64_t blocks = larger(blocks_of(&j.t), 1);
-  j.groups = smaller(j.panels, divide_up(WANTED_TASKS, blocks));
+  j.groups =
+      j.makes_U ? j.panels : smaller(j.panels, divide_up(WANTED_TASKS, blocks));
+  j.shares_V = j.groups > 1;
   j.channel_blocks = divide_up(C, LN_VECTOR);
-  j.V = spectrum_of(j.channel_blocks, j.t.tiles, LN_VECTOR);
+  j.V = spectrum_of(j.channel_blocks, j.shares_V ? all : j.t.tiles, LN_VECTOR);
   j.M = spectrum_of(1, j.t.tiles, PANEL);
-  j.U_frequency = U_frequency_of(j.V_first ? CHANNELS_AT_ONCE : C);
+  j.at_once = !j.makes_U ? C : all > FEW_TILES ? 8 * LN_VECTOR : 2 * LN_VECTOR;
+  j.U_frequency = U_frequency_of(j.at_once);
   return j;
 }
 
 static job forward_job(const sizes *s, bool training) {
-  job j = job_of(s->N, s->C, s->K, s->OH, s->OW, s->KH, !training);
+  job j = job_of(s->N, s->C, s->K, s->OH, s->OW, s->KH, training);
   j.pad[0] = s->P[0], j.pad[1] = s->P[1];
   return j;
 }
 
 /* dx reads dy with the padding that is left to a whole filter. */
 static job data_job(const sizes *s) {
-  job j = job_of(s->N, s->K, s->C, s->H, s->W, s->KH, false);
+  job j = job_of(s->N, s->K, s->C, s->H, s->W, s->KH, true);
   j.pad[0] = s->KH - 1 - s->P[0], j.pad[1] = s->KW - 1 - s->P[1];
   return j;
 }
 
-/* Scratch of a task: V, or U of some channels; M; then the window of pixels or
- * the band of y. */
+/* Scratch of a task: U of some channels, and V, where it makes them; M; then
+ * the window of pixels or the band of y. */
+static int64_t made_U_floats(const job *j) {
+  return j->makes_U ? FREQUENCIES * j->U_frequency : 0;
+}
+static int64_t made_V_floats(const job *j) {
+  return j->shares_V ? 0 : spectrum_floats(&j->V);
+}
 static int64_t output_floats(const job *j) {
   return smaller(j->t.rows, j->t.down) * j->t.m * j->OW * LN_VECTOR;
 }
 
 static int64_t scratch_bytes(const job *j) {
-  const int64_t first =
-      j->V_first ? FREQUENCIES * j->U_frequency : spectrum_floats(&j->V);
-  return (first + spectrum_floats(&j->M) +
+  return (made_U_floats(j) + made_V_floats(j) + spectrum_floats(&j->M) +
           larger(window_floats(&j->t), output_floats(j))) *
          (int64_t)sizeof(float);
 }
 
-/* Workspace: V where that is made first, else U. */
-static int64_t workspace_bytes(const job *j, int64_t C) {
-  return j->V_first ? spectrum_floats(&j->V) * (int64_t)sizeof(float)
-                    : U_bytes(C, j->K);
+/* Workspace: V where it is shared, then U where that is made in advance. */
+static int64_t shared_V_floats(const job *j) {
+  return j->shares_V ? spectrum_floats(&j->V) : 0;
+}
+
+static int64_t workspace_bytes(const job *j) {
+  return shared_V_floats(j) * (int64_t)sizeof(float) +
+         (j->makes_U ? 0 : U_bytes(j->C, j->K));
 }
 
 /* ---- from M to y --------------------------------------------------------- */
@@ -223,13 +137,14 @@ LN_INLINE void store_tile(const int m, const ln_vector *tile, int64_t rows,
 
 /* One band, LN_VECTOR filters from k on. */
 LN_INLINE void output_band(const int m, const job *j, const band *b,
-                           const float *M, int64_t k, float *room) {
+                           const float *M, int64_t width, int64_t k,
+                           float *room) {
   const ln_vector bias =
       j->bias ? ln_load_before(j->bias + k, j->bias + j->K) : (ln_vector){ 0 };
   const int64_t top = b->row * m, rows = smaller(b->rows * m, j->OH - top);
-  M += b->tile * j->M.width;
+  M += b->tile * width;
   for (int64_t y = 0; y < rows; y += m)
-    for (int64_t x = 0; x < j->OW; x += m, M += j->M.width) {
+    for (int64_t x = 0; x < j->OW; x += m, M += width) {
       ln_vector tile[16];
       transform_output_tile(m, M, j->M.per_frequency, tile);
 #pragma GCC unroll 16
@@ -253,9 +168,9 @@ static void output_panel(const job *j, int64_t row, int64_t end, int64_t panel,
     for (int v = 0; v < vectors; v++) {
       const int64_t k = panel * PANEL + v * LN_VECTOR;
       if (j->t.m == 4)
-        output_band(4, j, &b, M + v * LN_VECTOR, k, room);
+        output_band(4, j, &b, M + v * LN_VECTOR, vectors * LN_VECTOR, k, room);
       else
-        output_band(2, j, &b, M + v * LN_VECTOR, k, room);
+        output_band(2, j, &b, M + v * LN_VECTOR, vectors * LN_VECTOR, k, room);
     }
     row += b.rows, tile += b.rows * j->t.across;
   }
@@ -263,32 +178,61 @@ static void output_panel(const job *j, int64_t row, int64_t end, int64_t panel,
 
 /* ---- a task: a block of tiles, a group of panels ------------------------- */
 
-static void compute_panel(job *j, int64_t row, int64_t end, int64_t panel,
-                          const float *V, float *M, float *room) {
-  const int64_t tiles = (end - row) * j->t.across;
-  const int vectors = j->K - panel * PANEL > LN_VECTOR ? 2 : 1;
-  j->M.width = vectors * LN_VECTOR;
-  const float *U = j->U + panel * FREQUENCIES * j->U_frequency;
-  for (int f = 0; f < FREQUENCIES; f++)
-    ln_row_product(tiles, vectors, j->x.channels, V + f * j->V.per_frequency,
-                   j->V.per_block, U + f * j->U_frequency, false,
-                   M + f * j->M.per_frequency);
-  output_panel(j, row, end, panel, vectors, M, room);
+static void transform_tiles(const job *j, int64_t channel_block, int64_t row,
+                            int64_t end, int64_t tile, float *window,
+                            float *V) {
+  transform_images(&j->t, &j->x, j->pad, channel_block * LN_VECTOR, row, end,
+                   tile, &j->V, window, V + channel_block * j->V.per_block);
 }
 
-static void compute_task(const job *all, int64_t task, float *scratch) {
-  job j = *all;
-  const int64_t block = task / j.groups, group = task % j.groups;
-  const int64_t row = block * j.t.rows;
-  const int64_t end = smaller(row + j.t.rows, j.t.N * j.t.down);
-  float *V = scratch, *M = V + spectrum_floats(&j.V);
-  float *room = M + spectrum_floats(&j.M);
-  for (int64_t c = 0; c < j.channel_blocks; c++)
-    transform_images(&j.t, &j.x, j.pad, c * LN_VECTOR, row, end, 0, &j.V, room,
-                     V + c * j.V.per_block);
-  for (int64_t p = j.panels * group / j.groups;
-       p < j.panels * (group + 1) / j.groups; p++)
-    compute_panel(&j, row, end, p, V, M, room);
+static int64_t end_of_block(const job *j, int64_t row) {
+  return smaller(row + j->t.rows, j->t.N * j->t.down);
+}
+
+/* Where U of some channels of a panel is. */
+static const float *U_of(const job *j, int64_t panel, int64_t c, int64_t end,
+                         float *room) {
+  if (!j->makes_U) return j->U + panel * FREQUENCIES * j->U_frequency;
+  pack_channels(&j->filters, panel, c, end, j->U_frequency, room);
+  return room;
+}
+
+static void compute_panel(const job *j, int64_t row, int64_t end, int64_t panel,
+                          const float *V, float *scratch) {
+  float *M = scratch + made_U_floats(j);
+  const int64_t tiles = (end - row) * j->t.across;
+  const int vectors = (int)(width_of_panel(j->K, panel) / LN_VECTOR);
+  for (int64_t c = 0; c < j->C; c += j->at_once) {
+    const int64_t channels = smaller(j->C - c, j->at_once);
+    const float *from = V + c / LN_VECTOR * j->V.per_block;
+    const float *U = U_of(j, panel, c, c + channels, scratch);
+    for (int f = 0; f < FREQUENCIES; f++) {
+      if (j->filters.lanes)
+        send_for_lanes(&j->filters, panel, c + channels, j->at_once, f);
+      ln_row_product(tiles, vectors, channels, from + f * j->V.per_frequency,
+                     j->V.per_block, U + f * j->U_frequency, c > 0,
+                     M + f * j->M.per_frequency);
+    }
+  }
+  output_panel(j, row, end, panel, vectors, M, M + spectrum_floats(&j->M));
+}
+
+/* Where V of rows [row, end) is. */
+static const float *V_of(const job *j, int64_t row, int64_t end, float *room) {
+  if (j->shares_V) return j->shared_V + row * j->t.across * j->V.width;
+  float *window = room + made_V_floats(j) + spectrum_floats(&j->M);
+  for (int64_t b = 0; b < j->channel_blocks; b++)
+    transform_tiles(j, b, row, end, 0, window, room);
+  return room;
+}
+
+static void compute_task(const job *j, int64_t task, float *scratch) {
+  const int64_t row = task / j->groups * j->t.rows, group = task % j->groups;
+  const int64_t end = end_of_block(j, row);
+  const float *V = V_of(j, row, end, scratch);
+  for (int64_t p = j->panels * group / j->groups;
+       p < j->panels * (group + 1) / j->groups; p++)
+    compute_panel(j, row, end, p, V, scratch + made_V_floats(j));
 }
 
 static void compute_tasks(void *arg, const ln_chunk *chunk) {
@@ -296,51 +240,29 @@ static void compute_tasks(void *arg, const ln_chunk *chunk) {
     compute_task(arg, i, chunk->scratch);
 }
 
-/* ---- the same with V first ----------------------------------------------- */
+/* ---- V of all tiles, shared ---------------------------------------------- */
 
-typedef struct V_first_job {
+typedef struct sharing {
   const job *j;
   float *V;
-} V_first_job;
+} sharing;
 
-static void transform_channels(void *arg, const ln_chunk *chunk) {
-  const V_first_job *v = arg;
-  const job *j = v->j;
-  for (int64_t c = chunk->begin; c < chunk->end; c++)
-    transform_images(&j->t, &j->x, j->pad, c * LN_VECTOR, 0, j->t.N * j->t.down,
-                     0, &j->V, chunk->scratch, v->V + c * j->V.per_block);
-}
-
-static void panel_after_V(const V_first_job *v, int64_t panel, float *U) {
-  job j = *v->j;
-  float *M = U + FREQUENCIES * j.U_frequency;
-  const int64_t tiles = j.t.N * j.t.down * j.t.across, C = j.x.channels;
-  const int vectors = j.K - panel * PANEL > LN_VECTOR ? 2 : 1;
-  j.M.width = vectors * LN_VECTOR;
-  for (int64_t c = 0; c < C; c += CHANNELS_AT_ONCE) {
-    const int64_t channels = smaller(C - c, CHANNELS_AT_ONCE);
-    const float *V = v->V + c / LN_VECTOR * j.V.per_block;
-    pack_channels(j.filters, panel, c, c + channels, j.U_frequency, U);
-    for (int f = 0; f < FREQUENCIES; f++)
-      ln_row_product(tiles, vectors, channels, V + f * j.V.per_frequency,
-                     j.V.per_block, U + f * j.U_frequency, c > 0,
-                     M + f * j.M.per_frequency);
+/* Task: a block of tiles, a block of channels. */
+static void share_tiles(void *arg, const ln_chunk *chunk) {
+  const sharing *s = arg;
+  const job *j = s->j;
+  for (int64_t i = chunk->begin; i < chunk->end; i++) {
+    const int64_t row = i / j->channel_blocks * j->t.rows;
+    transform_tiles(j, i % j->channel_blocks, row, end_of_block(j, row),
+                    row * j->t.across, chunk->scratch, s->V);
   }
-  output_panel(&j, 0, j.t.N * j.t.down, panel, vectors, M,
-               M + spectrum_floats(&j.M));
 }
 
-static void panels_after_V(void *arg, const ln_chunk *chunk) {
-  for (int64_t i = chunk->begin; i < chunk->end; i++)
-    panel_after_V(arg, i, chunk->scratch);
-}
-
-static ln_status run_V_first(const job *j, const ln_call *call) {
-  V_first_job v = { j, call->workspace };
-  const ln_status status = call->host->parallel_for(call, j->channel_blocks, 1,
-                                                    transform_channels, &v);
-  if (status) return status;
-  return call->host->parallel_for(call, j->panels, 1, panels_after_V, &v);
+static ln_status share_V(job *j, const ln_call *call) {
+  sharing s = { j, call->workspace };
+  j->shared_V = s.V;
+  return call->host->parallel_for(call, blocks_of(&j->t) * j->channel_blocks, 1,
+                                  share_tiles, &s);
 }
 
 /* ---- the method ---------------------------------------------------------- */
@@ -355,11 +277,14 @@ ln_status LN_FOR_ISA(winograd_any_plan)(const void *self, ln_infer *io) {
     if (s.S[d] != 1 || s.D[d] != 1) return LN_UNSUITED;
   const job forward = forward_job(&s, true), data = data_job(&s);
   const job evaluation = forward_job(&s, false);
+  const packing filters = forward_filters(&s, NULL);
   io->scratch = larger(larger(scratch_bytes(&forward), scratch_bytes(&data)),
                        scratch_bytes(&evaluation));
-  io->packed[0] = U_bytes(s.C, s.K);
+  io->packed[KEPT_U] = U_bytes(s.C, s.K);
+  io->packed[KEPT_LANES] = lanes_bytes(&filters);
   io->workspace =
-      larger(workspace_bytes(&forward, s.C), workspace_bytes(&data, s.K));
+      larger(larger(workspace_bytes(&forward), workspace_bytes(&data)),
+             workspace_bytes(&evaluation));
   return LN_FOR_ISA(winograd_weights_plan)(&s, io);
 }
 
@@ -375,38 +300,46 @@ static ln_status no_U(const ln_call *call) {
 }
 
 static ln_status run(job *j, const ln_call *call) {
-  if (j->V_first) return run_V_first(j, call);
+  const ln_status status = j->shares_V ? share_V(j, call) : LN_OK;
+  if (status) return status;
   return call->host->parallel_for(call, blocks_of(&j->t) * j->groups, 1,
                                   compute_tasks, j);
 }
 
+/* U for one pass, behind V; NULL on failure. */
+static const float *pack_now(const job *j, const ln_call *call) {
+  float *U = (float *)call->workspace + shared_V_floats(j);
+  return pack(&j->filters, call, U) ? NULL : U;
+}
+
 /* U is four times as large as w. While training, w changes with every step: U
  * is made anew for each pass, in memory that all layers share. In evaluation it
- * is made once and kept. */
+ * is made once and kept, or w is, laid out for a task to make it. */
 ln_status LN_FOR_ISA(winograd_forward)(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, call);
-  const packing filters = forward_filters(&s, call);
   job j = forward_job(&s, call->training);
   j.x = images_of(call->x[0]);
-  j.filters = &filters;
+  j.filters = forward_filters(&s, call);
   j.bias = ln_w(call, 1);
   j.rectify = call->activation == LN_IS_RELU;
   j.y = ln_y(call, 0);
-  if (!j.V_first) {
-    j.U = call->training ? pack_now(&filters, call)
-                         : call->host->packed(call, 0, pack_forward);
-    if (!j.U) return no_U(call);
-  }
+  const ln_host *host = call->host;
+  if (j.makes_U && !call->training)
+    if (!(j.filters.lanes = host->packed(call, KEPT_LANES, pack_lanes)))
+      return no_U(call);
+  if (!j.makes_U)
+    if (!(j.U = call->training ? pack_now(&j, call)
+                               : host->packed(call, KEPT_U, pack_forward)))
+      return no_U(call);
   return run(&j, call);
 }
 
 ln_status LN_FOR_ISA(winograd_backward)(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, call);
-  const packing filters = data_filters(&s, call);
   job j = data_job(&s);
   j.x = images_of(call->dy[0]);
-  j.filters = &filters;
+  j.filters = data_filters(&s, call);
   j.y = ln_dx(call, 0);
-  if (!j.V_first && !(j.U = pack_now(&filters, call))) return no_U(call);
+  if (!j.makes_U && !(j.U = pack_now(&j, call))) return no_U(call);
   return run(&j, call);
 }

@@ -445,6 +445,19 @@ function TestMethods:test_winograd_with_few_tiles()
   end
 end
 
+-- So many weights that tasks transform them anew where they use them; in
+-- evaluation from a copy of their own, which changes with them.
+function TestMethods:test_winograd_with_many_weights()
+  local options = { out_channels = 250, kernel_size = 3, padding = 1 }
+  local x = random { 1, 240, 5, 7 }
+  helpers.assert_equals_textbook("conv2d", "winograd", options, x)
+  local conv = nn.conv2d(with(options, "winograd"))
+  for _ = 1, 2 do
+    helpers.assert_same(conv:forward(x), conv:predict(x))
+    conv.weight:copy(conv.weight * 2)
+  end
+end
+
 -- So many tiles that the gradient of w goes through them in two batches.
 function TestMethods:test_winograd_with_many_tiles()
   helpers.assert_equals_textbook("conv2d", "winograd",
