@@ -64,6 +64,7 @@ static job job_of(int64_t N, int64_t G, int64_t C, int64_t K, axis reach_y,
   j.rows = band_rows(C, &reach_y, &reach_x,
                      divide_up(tasks, larger(N * G * j.parts, 1)));
   j.bands = divide_up(reach_y.size, j.rows);
+  /* each group of parts copies the planes anew: rather a few tasks less */
   j.part_groups =
       smaller(j.parts, larger(1, tasks / larger(N * G * j.bands, 1)));
   j.planes = planes_of(C, &reach_y, &reach_x, j.rows);

@@ -25,11 +25,10 @@ typedef struct job {
   images x;
   int64_t pad[2];
   int64_t C, K, OH, OW;
-  int64_t panels, groups; /* of panels: what a task computes */
+  int64_t panels, groups; /* a task computes a group of panels */
   int64_t channel_blocks;
   spectrum V, M;
-  bool makes_U;  /* where it is used, `at_once` channels at a time */
-  bool shares_V; /* all tasks do; else each makes that of its tiles */
+  bool makes_U; /* where it is used, `at_once` channels at a time */
   int64_t at_once;
   int64_t U_frequency; /* floats of a panel's frequency */
   packing filters;
@@ -52,6 +51,12 @@ static int64_t wanted_tiles(int64_t channels) {
   return larger(4 * LN_MOST_ROWS, smaller(in_cache, 8 * LN_MOST_ROWS)) / 2;
 }
 
+/* V of a block of tiles is made once: by the only task that reads it or, where
+ * several do, in advance. */
+static bool shares_V(const job *j) {
+  return j->groups > 1;
+}
+
 /* A convolution of N images of C channels, to K channels of OH x OW.
  *
  * Many weights for few tiles: U, four times as large as w, would be read from
@@ -72,9 +77,9 @@ static job job_of(int64_t N, int64_t C, int64_t K, int64_t OH, int64_t OW,
   const int64_t blocks = larger(blocks_of(&j.t), 1);
   j.groups =
       j.makes_U ? j.panels : smaller(j.panels, divide_up(WANTED_TASKS, blocks));
-  j.shares_V = j.groups > 1;
   j.channel_blocks = divide_up(C, LN_VECTOR);
-  j.V = spectrum_of(j.channel_blocks, j.shares_V ? all : j.t.tiles, LN_VECTOR);
+  j.V =
+      spectrum_of(j.channel_blocks, shares_V(&j) ? all : j.t.tiles, LN_VECTOR);
   j.M = spectrum_of(1, j.t.tiles, PANEL);
   j.at_once = !j.makes_U ? C : all > FEW_TILES ? 8 * LN_VECTOR : 2 * LN_VECTOR;
   j.U_frequency = U_frequency_of(j.at_once);
@@ -94,27 +99,29 @@ static job data_job(const sizes *s) {
   return j;
 }
 
-/* Scratch of a task: U of some channels, and V, where it makes them; M; then
- * the window of pixels or the band of y. */
+/* Scratch of a task: V, and U of some channels, where it makes them; M; then
+ * the band of y. The window of pixels is gone when these come, and lies behind
+ * V. */
+static int64_t made_V_floats(const job *j) {
+  return shares_V(j) ? 0 : spectrum_floats(&j->V);
+}
 static int64_t made_U_floats(const job *j) {
   return j->makes_U ? FREQUENCIES * j->U_frequency : 0;
-}
-static int64_t made_V_floats(const job *j) {
-  return j->shares_V ? 0 : spectrum_floats(&j->V);
 }
 static int64_t output_floats(const job *j) {
   return smaller(j->t.rows, j->t.down) * j->t.m * j->OW * LN_VECTOR;
 }
 
 static int64_t scratch_bytes(const job *j) {
-  return (made_U_floats(j) + made_V_floats(j) + spectrum_floats(&j->M) +
-          larger(window_floats(&j->t), output_floats(j))) *
+  const int64_t after_V =
+      made_U_floats(j) + spectrum_floats(&j->M) + output_floats(j);
+  return (made_V_floats(j) + larger(window_floats(&j->t), after_V)) *
          (int64_t)sizeof(float);
 }
 
 /* Workspace: V where it is shared, then U where that is made in advance. */
 static int64_t shared_V_floats(const job *j) {
-  return j->shares_V ? spectrum_floats(&j->V) : 0;
+  return shares_V(j) ? spectrum_floats(&j->V) : 0;
 }
 
 static int64_t workspace_bytes(const job *j) {
@@ -219,8 +226,8 @@ static void compute_panel(const job *j, int64_t row, int64_t end, int64_t panel,
 
 /* Where V of rows [row, end) is. */
 static const float *V_of(const job *j, int64_t row, int64_t end, float *room) {
-  if (j->shares_V) return j->shared_V + row * j->t.across * j->V.width;
-  float *window = room + made_V_floats(j) + spectrum_floats(&j->M);
+  if (shares_V(j)) return j->shared_V + row * j->t.across * j->V.width;
+  float *window = room + made_V_floats(j);
   for (int64_t b = 0; b < j->channel_blocks; b++)
     transform_tiles(j, b, row, end, 0, window, room);
   return room;
@@ -300,7 +307,7 @@ static ln_status no_U(const ln_call *call) {
 }
 
 static ln_status run(job *j, const ln_call *call) {
-  const ln_status status = j->shares_V ? share_V(j, call) : LN_OK;
+  const ln_status status = shares_V(j) ? share_V(j, call) : LN_OK;
   if (status) return status;
   return call->host->parallel_for(call, blocks_of(&j->t) * j->groups, 1,
                                   compute_tasks, j);
@@ -315,6 +322,15 @@ static const float *pack_now(const job *j, const ln_call *call) {
 /* U is four times as large as w. While training, w changes with every step: U
  * is made anew for each pass, in memory that all layers share. In evaluation it
  * is made once and kept, or w is, laid out for a task to make it. */
+static bool prepare_filters(job *j, const ln_call *call) {
+  const ln_host *host = call->host;
+  if (j->makes_U && call->training) return true; /* from w as it is */
+  if (j->makes_U)
+    return (j->filters.lanes = host->packed(call, KEPT_LANES, pack_lanes));
+  return (j->U = call->training ? pack_now(j, call)
+                                : host->packed(call, KEPT_U, pack_forward));
+}
+
 ln_status LN_FOR_ISA(winograd_forward)(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, call);
   job j = forward_job(&s, call->training);
@@ -323,14 +339,7 @@ ln_status LN_FOR_ISA(winograd_forward)(const void *self, const ln_call *call) {
   j.bias = ln_w(call, 1);
   j.rectify = call->activation == LN_IS_RELU;
   j.y = ln_y(call, 0);
-  const ln_host *host = call->host;
-  if (j.makes_U && !call->training)
-    if (!(j.filters.lanes = host->packed(call, KEPT_LANES, pack_lanes)))
-      return no_U(call);
-  if (!j.makes_U)
-    if (!(j.U = call->training ? pack_now(&j, call)
-                               : host->packed(call, KEPT_U, pack_forward)))
-      return no_U(call);
+  if (!prepare_filters(&j, call)) return no_U(call);
   return run(&j, call);
 }
 

@@ -83,7 +83,8 @@ static inline void pack_channels(const packing *p, int64_t panel, int64_t begin,
 }
 
 /* Sends for one of FREQUENCIES shares of some channels from c of a panel on, in
- * the order in which they lie. */
+ * the order in which they lie. Inlined, as a compiler may leave out the call of
+ * a function that returns nothing and writes nothing. */
 LN_INLINE void send_for_lanes(const packing *p, int64_t panel, int64_t c,
                               int64_t channels, int f) {
   const int64_t channel = p->R * p->R * PANEL;
