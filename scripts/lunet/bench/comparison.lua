@@ -112,10 +112,9 @@ function comparison.bars(rows, threads)
   for _, row in ipairs(rows) do
     -- The first step of a process would shrink all others to nothing.
     if row.threads == threads and row.workload ~= "startup" then
-      local mark, mode = mark_of(row), row.mode:gsub("backward_", "")
+      local mark = mark_of(row)
       bars[#bars + 1] = {
-        name = ("%s %s%s"):format(row.workload, mode,
-          workloads.nets[row.workload] and " b" .. row.batch or ""),
+        name = row_format.short_name(row),
         value = row.ratio,
         group = not mark and 1 or row.ratio >= mark and 3 or 5,
       }

@@ -162,9 +162,7 @@ local function draw(rows, field, o)
   for _, row in ipairs(rows) do
     if row[field] then
       bars[#bars + 1] = {
-        name = ("%s %s%s x%d"):format(row.workload, row.mode,
-          workloads.nets[row.workload] and " b" .. row.batch or "",
-          row.threads),
+        name = ("%s x%d"):format(row_format.short_name(row), row.threads),
         value = row[field], group = groups[row.threads],
       }
     end

@@ -2,6 +2,7 @@
 
 local core = require "lunet_core"
 local sample = require "lunet.bench.sample"
+local workloads = require "lunet.bench.workloads"
 
 local row = {}
 
@@ -71,6 +72,14 @@ function row.parse(line)
     if value == core.null then r[name] = nil end
   end
   return r
+end
+
+-- What a bar of a picture is called: so short that none is cut off.
+function row.short_name(r)
+  local workload = r.workload:gsub("_mnist_shape$", "")
+  local mode = r.mode:gsub("^backward_", ""):gsub("^train_epoch_", "")
+  return ("%s %s%s"):format(workload, mode,
+    workloads.nets[r.workload] and " b" .. r.batch or "")
 end
 
 -- The numbers of threads that stand in these rows, from the least on.
