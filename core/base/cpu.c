@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const names[] = { "baseline", "avx2", "avx512" };
-enum { N_NAMES = 3 };
-
 #if defined(__x86_64__)
+
+static const char *const names[] = { "baseline", "avx2", "avx512" };
+#define CHOICE "it must be baseline, avx2 or avx512"
 
 static ln_isa best_isa(void) {
   __builtin_cpu_init();
@@ -21,7 +21,15 @@ static ln_isa best_isa(void) {
   return avx512 ? LN_ISA_AVX512 : LN_ISA_AVX2;
 }
 
+#else /* one form of the kernels, for what all processors of the family have */
+
+#if defined(__aarch64__)
+static const char *const names[] = { "neon" };
+#define CHOICE "it must be neon or, which is the same here, baseline"
 #else
+static const char *const names[] = { "baseline" };
+#define CHOICE "it must be baseline"
+#endif
 
 static ln_isa best_isa(void) {
   return LN_ISA_BASELINE;
@@ -29,21 +37,30 @@ static ln_isa best_isa(void) {
 
 #endif
 
+enum { N_NAMES = sizeof names / sizeof *names };
+
+/* The number of a name; "baseline" is a name everywhere. -1: unknown. */
+static int find_isa(const char *name) {
+  for (int i = 0; i < N_NAMES; i++)
+    if (!strcmp(name, names[i])) return i;
+  return strcmp(name, "baseline") ? -1 : LN_ISA_BASELINE;
+}
+
 static ln_status wanted_isa(const char *wanted, ln_isa *out) {
-  ln_isa best = best_isa();
+  const ln_isa best = best_isa();
   *out = best;
   if (!wanted || !*wanted) return LN_OK;
-  for (int i = 0; i < N_NAMES; i++) {
-    if (strcmp(wanted, names[i]) != 0) continue;
-    *out = (ln_isa)i;
-    if (*out <= best) return LN_OK;
+  const int isa = find_isa(wanted);
+  if (isa < 0)
+    return ln_set_error("LUNET_ISA is '%s'; " CHOICE
+                        "\n  this machine has at most '%s'",
+                        wanted, names[best]);
+  if (isa > (int)best)
     return ln_set_error("LUNET_ISA asks for '%s', but this machine has at "
                         "most '%s'\n  try LUNET_ISA=%s, or unset it",
                         wanted, names[best], names[best]);
-  }
-  return ln_set_error("LUNET_ISA is '%s'; it must be baseline, avx2 or "
-                      "avx512\n  this machine has at most '%s'",
-                      wanted, names[best]);
+  *out = (ln_isa)isa;
+  return LN_OK;
 }
 
 const char *ln_isa_name(ln_isa isa) {

@@ -45,9 +45,27 @@ void ln_watch_leave(void) {
 
 /* ---- what an address means ---- */
 
+#if defined(__aarch64__)
+/* Does this instruction store? The classes are those of the Arm Architecture
+ * Reference Manual, C4.1, "Loads and stores". */
+static bool is_store(uint32_t code) {
+  const uint32_t kind = code >> 22 & 3; /* its low bit: a load */
+  const bool of_vectors = code >> 26 & 1;
+  if ((code & 0x0A000000) != 0x08000000) return false; /* of another class */
+  if ((code & 0x3B000000) == 0x18000000) return false; /* a constant's load */
+  if ((code & 0x3B200C00) == 0x38200000) return true;  /* an atomic change */
+  if ((code & 0x3A000000) == 0x38000000)               /* a single register */
+    return kind == 0 || (of_vectors && kind == 2);
+  return !(kind & 1);
+}
+#endif
+
 static bool was_write(const void *context) {
 #if defined(__x86_64__)
   return (((const ucontext_t *)context)->uc_mcontext.gregs[REG_ERR] & 2) != 0;
+#elif defined(__aarch64__)
+  const ucontext_t *c = context;
+  return is_store(*(const uint32_t *)c->uc_mcontext.pc);
 #else
   (void)context;
   return false;
