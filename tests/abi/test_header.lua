@@ -40,10 +40,13 @@ end
 
 -- ---- the layout -----------------------------------------------------------
 
+-- What starts a program for another processor; see tests/arm64/run.
+local emulator = os.getenv("LUNET_EMULATOR") or ""
+
 local function layout()
   local folder = shell.temporary_folder()
   local lines = shell.lines("cc -std=c11 %s tests/abi/layout.c -o %s/layout && "
-    .. "%s/layout", include, folder, folder)
+    .. "%s %s/layout", include, folder, emulator, folder)
   shell.remove(folder)
   return lines
 end

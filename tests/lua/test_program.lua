@@ -245,7 +245,7 @@ function TestPlainLua:test_require()
 end
 
 function TestPlainLua:test_module_holds_no_second_lua()
-  local fine, out = shell.run("ldd '%s/lunet_core.so'", build)
+  local fine, out = shell.run("readelf -d '%s/lunet_core.so'", build)
   lu.assertTrue(fine, out)
   lu.assertNotStrContains(out, "liblua")
 end
