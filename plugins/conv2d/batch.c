@@ -7,16 +7,15 @@
  * neighbouring pixels of up to 6 filters grow in registers.
  *
  * Stride 1 only. Then the gradient of x is the same sum with shifts of its own
- * (direct.h), and both leave out the rows of taps that lie outside the image:
- * for small maps and large filters that is a good part of all products. */
-#include "batch.h"
+ * (direct.h). */
+#include "batch_rows.h"
 
 /* Forward or the gradient of x. */
 typedef struct job {
   axis y, x;
-  int64_t N, G, C, K;     /* C and K of a group, in and out */
-  int64_t filters, parts; /* of one call of the kernel; of K */
-  int64_t rows;           /* of a band: what is turned back at once */
+  int64_t N, G, C, K; /* C and K of a group, in and out */
+  int64_t filters;    /* of one call of the kernel */
+  int64_t rows;       /* of a band: what is turned back at once */
   turned turned;
   const float *in, *end, *w, *start; /* end: of what may be read */
   float *out;
@@ -29,11 +28,10 @@ static int64_t taps_of(const job *j) {
 
 static job job_of(int64_t N, int64_t G, int64_t C, int64_t K, axis y, axis x) {
   job j = { .y = y, .x = x, .N = N, .G = G, .C = C, .K = K };
-  j.parts = divide_up(K, LN_FEW_FILTERS);
-  j.filters = divide_up(K, j.parts);
-  j.parts = divide_up(K, j.filters);
+  j.filters = filters_of_part(K);
   j.rows = turned_rows(K, &y, &x);
-  j.turned = turned_of(C, &y, &x);
+  const axis alone = rows_alone(&y);
+  j.turned = turned_of(C, &alone, &x);
   return j;
 }
 
@@ -69,83 +67,23 @@ typedef struct place {
   float *band;
 } place;
 
-/* The rows of taps [begin, end) that lie in the image for row q. */
-typedef struct taps_inside {
-  int64_t begin, end;
-} taps_inside;
-
-static bool is_inside(const axis *y, int64_t q, int64_t tap) {
-  const int64_t row = q + y->shift + tap * y->shift_step;
-  return row >= 0 && row < y->in_size;
-}
-
-static taps_inside taps_inside_of(const axis *y, int64_t q) {
-  taps_inside t = { 0, y->taps };
-  while (t.begin < t.end && !is_inside(y, q, t.begin)) t.begin++;
-  while (t.end > t.begin && !is_inside(y, q, t.end - 1)) t.end--;
-  return t;
-}
-
-/* Rows of outputs that meet the same taps. */
-typedef struct run_of_rows {
-  int64_t q, r, rows; /* the first of the output, of the band; how many */
-} run_of_rows;
-
-static run_of_rows run_at(const job *j, int64_t q, int64_t r, int64_t end) {
-  const taps_inside first = taps_inside_of(&j->y, q);
-  int64_t rows = 1;
-  for (; r + rows < end; rows++) {
-    const taps_inside next = taps_inside_of(&j->y, q + rows);
-    if (next.begin != first.begin || next.end != first.end) break;
-  }
-  return (run_of_rows){ q, r, rows };
-}
-
-/* Where the next pixels of a run lie, across the ends of rows. */
-static void list_pixels(const job *j, int64_t pixel, ptrdiff_t *at) {
-  int64_t row = pixel / j->x.size, column = pixel % j->x.size;
-  for (int v = 0; v < LN_MOST_VECTORS; v++) {
-    at[v] = (row * j->turned.row + column) * LN_VECTOR;
-    if (++column == j->x.size) column = 0, row++;
-  }
-}
-
-/* A run of rows of some filters, the first of them k. */
-static void compute_run(const job *j, const place *p, const run_of_rows *n,
-                        int64_t k) {
-  const int64_t filters = smaller(j->filters, j->K - k);
-  const int64_t tap_row = j->C * j->x.taps, pixels = j->rows * j->x.size;
-  const taps_inside inside = taps_inside_of(&j->y, n->q);
-  const ln_pixel_lanes f = {
-    .taps = (inside.end - inside.begin) * tap_row,
-    .offset = p->offset + inside.begin * tap_row,
-    .w = j->w + (p->g * j->K + k) * taps_of(j) +
-         inside.begin * tap_row * filters,
-    .start = j->start ? j->start + p->g * j->K + k : NULL,
-    .to_filter = pixels * LN_VECTOR,
-    .rectify = j->rectify,
-  };
-  const float *from = p->turned + n->q * j->turned.row * LN_VECTOR;
-  float *to = p->band + (k * pixels + n->r * j->x.size) * LN_VECTOR;
-  const int64_t all = n->rows * j->x.size;
-  for (int64_t i = 0; i < all; i += LN_MOST_VECTORS) {
-    /* the last pixels overlap the ones before them */
-    const int64_t first = smaller(i, all - LN_MOST_VECTORS);
-    ptrdiff_t at[LN_MOST_VECTORS];
-    list_pixels(j, first, at);
-    ln_pixel_lanes_block(&f, filters, from, at, to + first * LN_VECTOR);
-  }
-}
-
 /* Rows [q, q + rows), all filters. */
 static void compute_band(const job *j, const place *p, int64_t q,
                          int64_t rows) {
-  for (int64_t k = 0; k < j->K; k += j->filters)
-    for (int64_t r = 0; r < rows;) {
-      const run_of_rows n = run_at(j, q + r, r, rows);
-      compute_run(j, p, &n, k);
-      r += n.rows;
-    }
+  const row_sums sums = {
+    .y = &j->y,
+    .columns = j->x.size,
+    .row = j->turned.row,
+    .tap_row = j->C * j->x.taps,
+    .offset = p->offset,
+    .K = j->K,
+    .filters = j->filters,
+    .w = j->w + p->g * j->K * taps_of(j),
+    .start = j->start ? j->start + p->g * j->K : NULL,
+    .to_filter = j->rows * j->x.size,
+    .rectify = j->rectify,
+  };
+  sum_rows(&sums, q, rows, p->turned, p->band);
 }
 
 static void turn_band_back(const job *j, const place *p, int64_t q,
@@ -170,8 +108,10 @@ static void compute_task(const job *j, int64_t task, float *scratch) {
                     .offset = offset,
                     .turned = pixels,
                     .band = pixels + turned_floats(&j->turned) };
-  list_turned_offsets(&j->turned, &j->y, &j->x, offset);
-  turn(&j->turned, j->in, j->G, p.n, p.images, p.g, j->end, pixels);
+  list_row_offsets(&j->turned, &j->y, &j->x, offset);
+  const int64_t group = j->C * j->y.in_size * j->x.in_size;
+  turn(&j->turned, j->in + (p.n * j->G + p.g) * group, j->G * group, p.images,
+       j->end, pixels);
   for (int64_t q = 0; q < j->y.size; q += j->rows) {
     const int64_t rows = smaller(j->rows, j->y.size - q);
     compute_band(j, &p, q, rows);

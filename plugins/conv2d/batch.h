@@ -5,8 +5,8 @@
 
 #include "direct.h"
 
-/* The channels of a group with all zeros around that taps may reach. Sizes
- * count pixels, that is vectors. */
+/* The channels of a group with all zeros around that taps on these axes may
+ * reach. Sizes count pixels, that is vectors. */
 typedef struct turned {
   int64_t channels, H, W;    /* of the images themselves */
   int64_t top, left, bottom; /* zeros */
@@ -24,6 +24,11 @@ static inline turned turned_of(int64_t channels, const axis *y, const axis *x) {
   return t;
 }
 
+/* The rows of the images alone, as an axis: no zeros above and below. */
+static inline axis rows_alone(const axis *y) {
+  return (axis){ .taps = 1, .in_size = y->in_size, .size = y->in_size };
+}
+
 /* Turning goes in whole squares: behind the last row one may reach too far. */
 static inline int64_t turned_floats(const turned *t) {
   return (t->channels * t->plane + LN_VECTOR) * LN_VECTOR;
@@ -34,8 +39,8 @@ static inline void clear_pixels(float *to, int64_t pixels) {
 }
 
 /* Row by row, so that what a row's last square spills is set right when its
- * place comes. `image` is the first image's first row, `next` from one image to
- * the next. */
+ * place comes. `image` is the first row of the first of some images, `next`
+ * from one of them to the next. */
 static inline void turn_rows(const turned *t, const float *image, int64_t next,
                              int64_t images, const float *end, float *to) {
   const int64_t right = t->row - t->left - t->W;
@@ -53,12 +58,10 @@ static inline void turn_rows(const turned *t, const float *image, int64_t next,
   }
 }
 
-/* Group g of G of images n, n + 1, ...; `end` as in ln_to_lanes. */
-static inline void turn(const turned *t, const float *in, int64_t G, int64_t n,
-                        int64_t images, int64_t g, const float *end,
-                        float *to) {
-  const int64_t pixels = t->channels * t->H * t->W, next = G * pixels;
-  const float *image = in + n * next + g * pixels;
+/* `end` as in ln_to_lanes. */
+static inline void turn(const turned *t, const float *image, int64_t next,
+                        int64_t images, const float *end, float *to) {
+  const int64_t pixels = t->channels * t->H * t->W;
   if (t->plane == t->H * t->W) /* no zeros */
     ln_to_lanes(image, next, images, pixels, end, to);
   else

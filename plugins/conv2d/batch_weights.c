@@ -10,7 +10,8 @@ typedef struct job {
   int64_t N, G, C, K;     /* C and K of a group */
   int64_t filters, parts; /* of a task; of K */
   int64_t rows;           /* of a band */
-  int64_t taps, room;     /* room for the taps that are wasted, too */
+  int64_t taps, room;     /* room for whole vectors of taps, and what the
+                             kernel wastes */
   turned x_turned;
   const float *in, *in_end, *dy, *dy_end;
   float *dw;
@@ -27,7 +28,7 @@ static job job_of(const sizes *s) {
   j.parts = divide_up(j.K, j.filters);
   j.rows = turned_rows(j.filters, &j.y, &j.x);
   j.taps = j.C * s->KH * s->KW;
-  j.room = j.taps + LN_SPARE_TAPS;
+  j.room = divide_up(j.taps + LN_SPARE_TAPS, LN_VECTOR) * LN_VECTOR;
   j.x_turned = turned_of(j.C, &j.y, &j.x);
   return j;
 }
@@ -89,22 +90,28 @@ static void add_band(const job *j, const place *p, int64_t n, int64_t images,
 
 /* The sums come in order of row, channel, column. */
 static void store_sums(const job *j, const place *p) {
+  const int64_t columns = j->x.taps, row = j->C * columns;
   for (int64_t k = 0; k < p->filters; k++) {
     float *dw = j->dw + (p->g * j->K + p->k + k) * j->taps;
-    const float *sum = p->sums + k * j->room * LN_VECTOR;
-    for (int64_t i = 0; i < j->y.taps; i++)
-      for (int64_t c = 0; c < j->C; c++)
-        for (int64_t m = 0; m < j->x.taps; m++, sum += LN_VECTOR)
-          dw[(c * j->y.taps + i) * j->x.taps + m] =
-              (float)ln_sum_of_lanes(ln_load(sum));
+    for (int64_t t = 0; t < j->taps; t += LN_VECTOR) {
+      const ln_vector sums =
+          ln_sums_of_lanes(p->sums + (k * j->room + t) * LN_VECTOR);
+      for (int64_t lane = 0; lane < smaller(LN_VECTOR, j->taps - t); lane++) {
+        const int64_t i = (t + lane) / row, rest = (t + lane) % row;
+        dw[(rest / columns * j->y.taps + i) * columns + rest % columns] =
+            sums[lane];
+      }
+    }
   }
 }
 
 static void compute_task(const job *j, int64_t task, float *scratch) {
   const place p = place_of(j, task, scratch);
+  const int64_t group = j->C * j->y.in_size * j->x.in_size;
   for (int64_t n = 0; n < j->N; n += LN_VECTOR) {
     const int64_t images = smaller(LN_VECTOR, j->N - n);
-    turn(&j->x_turned, j->in, j->G, n, images, p.g, j->in_end, p.x);
+    turn(&j->x_turned, j->in + (n * j->G + p.g) * group, j->G * group, images,
+         j->in_end, p.x);
     for (int64_t q = 0; q < j->y.size; q += j->rows)
       add_band(j, &p, n, images, q, smaller(j->rows, j->y.size - q));
   }

@@ -271,6 +271,11 @@ static ln_status backward(const void *self, const ln_call *call) {
 #define BATCH(bits, suffix) SLICED(batch, "batch", batch_plan, bits, suffix)
 #define ANY_BATCH(bits, suffix)                                                \
   SLICED(batch, "batch", batch_any_plan, bits, suffix)
+#define BATCH_WINOGRAD(bits, suffix)                                           \
+  SLICED(batch_winograd, "batch_winograd", batch_winograd_plan, bits, suffix)
+#define ANY_BATCH_WINOGRAD(bits, suffix)                                       \
+  SLICED(batch_winograd, "batch_winograd", batch_winograd_any_plan, bits,      \
+         suffix)
 #define DIRECT(bits, suffix) SLICED(direct, "direct", direct_plan, bits, suffix)
 #define IM2COL(its_plan)                                                       \
   {                                                                            \
@@ -281,11 +286,18 @@ static ln_status backward(const void *self, const ln_call *call) {
 
 /* "auto" takes the first that suits; the last are for whoever names them. */
 static const ln_kernel kernels[] = {
-  LN_FOR_EACH_ISA(TWO_BY_TWO), LN_FOR_EACH_ISA(WINOGRAD),
-  LN_FOR_EACH_ISA(DEPTHWISE),  LN_FOR_EACH_ISA(POINTWISE),
-  IM2COL(im2col_1x1_plan),     LN_FOR_EACH_ISA(BATCH),
-  LN_FOR_EACH_ISA(DIRECT),     IM2COL(im2col_plan),
-  LN_FOR_EACH_ISA(ANY_BATCH),  LN_FOR_EACH_ISA(ANY_WINOGRAD),
+  LN_FOR_EACH_ISA(TWO_BY_TWO),
+  LN_FOR_EACH_ISA(WINOGRAD),
+  LN_FOR_EACH_ISA(DEPTHWISE),
+  LN_FOR_EACH_ISA(POINTWISE),
+  IM2COL(im2col_1x1_plan),
+  LN_FOR_EACH_ISA(BATCH_WINOGRAD),
+  LN_FOR_EACH_ISA(BATCH),
+  LN_FOR_EACH_ISA(DIRECT),
+  IM2COL(im2col_plan),
+  LN_FOR_EACH_ISA(ANY_BATCH),
+  LN_FOR_EACH_ISA(ANY_BATCH_WINOGRAD),
+  LN_FOR_EACH_ISA(ANY_WINOGRAD),
 };
 
 static const ln_layer layer = {

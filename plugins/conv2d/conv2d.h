@@ -87,6 +87,8 @@ ln_status im2col_backward(const void *self, const ln_call *call);
   DECLARE_METHOD(direct, suffix)                                               \
   DECLARE_METHOD(batch, suffix)                                                \
   ln_status batch_any_plan_##suffix(const void *self, ln_infer *io);           \
+  DECLARE_METHOD(batch_winograd, suffix)                                       \
+  ln_status batch_winograd_any_plan_##suffix(const void *self, ln_infer *io);  \
   DECLARE_METHOD(depthwise, suffix)                                            \
   DECLARE_METHOD(pointwise, suffix)
 

@@ -106,12 +106,12 @@ ln_status LN_FOR_ISA(pairs_forward)(const void *self, const ln_call *call) {
   const float *x = ln_x(call, 0);
   float *y = ln_y(call, 0);
   unsigned char *winner = call->saved;
+  int64_t row = 0; /* of all windows */
 
-  for (int64_t row = 0; row < j.planes * j.OH; row++) {
-    const int64_t plane = row / j.OH, top = 2 * (row % j.OH);
-    pool_row(&j, row < j.whole, x + (plane * j.H + top) * j.W, y + row * j.OW,
-             winner + row * j.OW);
-  }
+  for (int64_t n = 0; n < j.planes; n++, x += j.H * j.W)
+    for (int64_t oy = 0; oy < j.OH; oy++, row++)
+      pool_row(&j, row < j.whole, x + 2 * oy * j.W, y + row * j.OW,
+               winner + row * j.OW);
   return LN_OK;
 }
 
@@ -126,14 +126,11 @@ static void spread_row(const job *j, bool whole, const float *dy,
       spread_few(dy + i, winner + i, j->OW - i, upper + 2 * i, lower + 2 * i);
 }
 
-/* What no window reads: a last column of both rows, rows below. */
-static void clear_rest(const job *j, int64_t top, float *plane) {
-  const size_t columns = (size_t)(j->W - 2 * j->OW) * sizeof *plane;
-  for (int64_t y = top; columns > 0 && y < top + 2; y++)
-    memset(plane + y * j->W + 2 * j->OW, 0, columns);
-  if (top + 2 == 2 * j->OH)
-    memset(plane + 2 * j->OH * j->W, 0,
-           (size_t)((j->H - 2 * j->OH) * j->W) * sizeof *plane);
+/* What no window reads: a last column, the rows below. */
+static void clear_rest(const job *j, float *plane) {
+  for (int64_t y = 0; 2 * j->OW < j->W && y < 2 * j->OH; y++)
+    plane[y * j->W + j->W - 1] = 0;
+  for (int64_t i = 2 * j->OH * j->W; i < j->H * j->W; i++) plane[i] = 0;
 }
 
 ln_status LN_FOR_ISA(pairs_backward)(const void *self, const ln_call *call) {
@@ -142,13 +139,13 @@ ln_status LN_FOR_ISA(pairs_backward)(const void *self, const ln_call *call) {
   const float *dy = ln_dy(call, 0);
   float *dx = ln_dx(call, 0);
   const unsigned char *winner = call->saved;
+  int64_t row = 0; /* of all windows */
 
-  for (int64_t row = 0; row < j.planes * j.OH; row++) {
-    float *plane = dx + row / j.OH * j.H * j.W;
-    const int64_t top = 2 * (row % j.OH);
-    spread_row(&j, row < j.whole, dy + row * j.OW, winner + row * j.OW,
-               plane + top * j.W);
-    clear_rest(&j, top, plane);
+  for (int64_t n = 0; n < j.planes; n++, dx += j.H * j.W) {
+    for (int64_t oy = 0; oy < j.OH; oy++, row++)
+      spread_row(&j, row < j.whole, dy + row * j.OW, winner + row * j.OW,
+                 dx + 2 * oy * j.W);
+    clear_rest(&j, dx);
   }
   return LN_OK;
 }

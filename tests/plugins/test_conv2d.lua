@@ -337,6 +337,16 @@ local function random_batch()
       padding = { pick(0, 5), pick(0, 5) }, bias = pick(2) == 1 }
 end
 
+-- Rows of four tiles and more, whole and cut off; in one band and in several.
+local function random_batch_winograd()
+  local groups, taps = pick(2), pick(2) * 2 + 1
+  local width = 4 * (7 - taps) + taps
+  return { pick(34), groups * pick(5), 5 + pick(20), width + pick(12) },
+    { out_channels = groups * pick(9), kernel_size = { pick(5), taps },
+      groups = groups, dilation = { pick(2), 1 }, bias = pick(2) == 1,
+      padding = { pick(0, 5), pick(0, taps + 1) } }
+end
+
 local function assert_agrees(method, random_shapes, times)
   for _ = 1, times do
     local shape, options = random_shapes()
@@ -354,6 +364,10 @@ end
 
 function TestConv2d:test_batch_on_random_shapes()
   assert_agrees("batch", random_batch, 30)
+end
+
+function TestConv2d:test_batch_winograd_on_random_shapes()
+  assert_agrees("batch_winograd", random_batch_winograd, 30)
 end
 
 function TestConv2d:test_winograd_on_random_shapes()
@@ -395,6 +409,8 @@ local examples = {
   { "depthwise", depthwise, { 2, 5, 7, 9 } },
   { "1x1", { out_channels = 5, kernel_size = 1 }, { 2, 3, 7, 9 } },
   { "batch", { out_channels = 7, kernel_size = 3, padding = 1 },
+    { 2, 3, 7, 9 } },
+  { "batch_winograd", { out_channels = 7, kernel_size = 5, padding = 2 },
     { 2, 3, 7, 9 } },
   { "direct", { out_channels = 5, kernel_size = 3, stride = 2 },
     { 2, 3, 7, 9 } },

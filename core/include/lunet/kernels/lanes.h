@@ -80,6 +80,20 @@ static inline double ln_sum_of_lanes(ln_vector v) {
   return sum;
 }
 
+/* Lane i is the sum of the lanes of vector i of LN_VECTOR vectors, added up in
+ * pairs. */
+static inline ln_vector ln_sums_of_lanes(const float *from) {
+  ln_vector row[LN_VECTOR];
+#pragma GCC unroll 16
+  for (int i = 0; i < LN_VECTOR; i++) row[i] = ln_load(from + i * LN_VECTOR);
+  ln_transpose_(row);
+#pragma GCC unroll 4
+  for (int half = LN_VECTOR / 2; half > 0; half /= 2)
+#pragma GCC unroll 8
+    for (int i = 0; i < half; i++) row[i] += row[i + half];
+  return row[0];
+}
+
 /* As ln_load, but zeros from `end` on. */
 static inline ln_vector ln_load_before(const float *p, const float *end) {
   float v[LN_VECTOR] = { 0 };
