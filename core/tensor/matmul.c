@@ -7,10 +7,10 @@
 #include "base/cpu.h"
 #include "base/threads.h"
 
-/* Below this many multiply-adds (some 20 microseconds) waking threads costs
+/* Below this many multiply-adds (some 10 microseconds) waking threads costs
  * more than they gain. */
-static const double WORTH_THREADS = 2e6;
-enum { WANTED_TILES = 12 };
+static const double WORTH_THREADS = 1e6;
+enum { WANTED_TILES = 12, FEWEST_TILES = 4 };
 
 static const ln_tile_kernel *kernel(void) {
 #ifdef __x86_64__
@@ -39,12 +39,15 @@ static int64_t piece_size(int64_t size, int64_t pieces, int64_t unit) {
   return divide_up(divide_up(size, unit), pieces) * unit;
 }
 
-/* Columns first, as far as a tile can hold; then rows until there are enough
- * tiles to share, but never so few that copying b is no longer worth it. */
+/* Columns first, as far as a tile can hold, and into a few tiles at least; then
+ * rows until there are enough to share, but never so few that copying b is no
+ * longer worth it. */
 static cut cut_up(const ln_product *x) {
   cut t = { .x = x, .kernel = kernel() };
   int64_t fewest_rows = 8 * t.kernel->block_rows;
   t.tiles_across = divide_up(x->n, LN_TILE_COLUMNS);
+  if (t.tiles_across < FEWEST_TILES)
+    t.tiles_across = ln_least_(FEWEST_TILES, divide_up(x->n, t.kernel->panel));
   t.tile_columns = piece_size(x->n, t.tiles_across, t.kernel->panel);
   t.tiles_across = divide_up(x->n, t.tile_columns);
   int64_t down = ln_least_(divide_up(WANTED_TILES, t.tiles_across),
@@ -76,7 +79,8 @@ void ln_matmul(bool transpose_a, bool transpose_b, int64_t m, int64_t n,
   const ln_product x = { transpose_a, transpose_b, m,   n,    k, a,
                          lda,         b,           ldb, beta, c, ldc };
   if (m <= 0 || n <= 0) return;
-  if ((double)m * (double)n * (double)k < WORTH_THREADS || ln_in_parallel()) {
+  if ((double)m * (double)n * (double)k < WORTH_THREADS || ln_in_parallel() ||
+      ln_num_threads() == 1) {
     compute_here(&x);
     return;
   }
