@@ -79,10 +79,19 @@ typedef struct pixels {
   ln_vector met[2][MOST_SIDE];
 } pixels;
 
+/* Does one strip hold whole rows, of pixels and of outputs, as with the padding
+ * that keeps their size? Then zeros lie before and behind it. */
+LN_INLINE bool is_alone(int64_t R, int64_t vectors, const plane *p,
+                        int64_t columns) {
+  const int64_t width = vectors * LN_VECTOR;
+  return p->left == R / 2 && p->W <= width && columns <= width;
+}
+
 #if LN_VECTOR == 16
 /* A load that crosses a line of the cache counts twice, and of 16 floats nearly
  * all do. So only the vectors in the midst of the windows are loaded, and one
- * before and behind them; the rest is lanes moved. */
+ * before and behind them where the strip is not alone; the rest is lanes
+ * moved. */
 typedef struct strip {
   int64_t column; /* of the vector before */
   mask in_image[4];
@@ -107,14 +116,16 @@ LN_INLINE ln_vector lanes_on(ln_vector a, ln_vector b, const int by) {
   return a; /* by is 0 */
 }
 
-LN_INLINE pixels pixels_of(const int R, const int vectors, const plane *p,
-                           const strip *s, int64_t y) {
+LN_INLINE pixels pixels_of(const int R, const int vectors, const bool alone,
+                           const plane *p, const strip *s, int64_t y) {
   const float *row = plane_row(p, y) + s->column;
   ln_vector at[4];
   pixels x;
 #pragma GCC unroll 4
   for (int v = 0; v < vectors + 2; v++)
-    at[v] = only(s->in_image[v], ln_load(row + v * LN_VECTOR));
+    at[v] = alone && (v == 0 || v == vectors + 1)
+                ? (ln_vector){ 0 }
+                : only(s->in_image[v], ln_load(row + v * LN_VECTOR));
 #pragma GCC unroll 2
   for (int v = 0; v < vectors; v++)
 #pragma GCC unroll 5
@@ -142,10 +153,11 @@ LN_INLINE strip strip_at(const int R, const int vectors, const plane *p,
   return s;
 }
 
-LN_INLINE pixels pixels_of(const int R, const int vectors, const plane *p,
-                           const strip *s, int64_t y) {
+LN_INLINE pixels pixels_of(const int R, const int vectors, const bool alone,
+                           const plane *p, const strip *s, int64_t y) {
   const float *row = plane_row(p, y) + s->column;
   pixels x;
+  (void)alone;
 #pragma GCC unroll 2
   for (int v = 0; v < vectors; v++)
 #pragma GCC unroll 5
@@ -159,15 +171,15 @@ LN_INLINE pixels pixels_of(const int R, const int vectors, const plane *p,
 /* ---- kernels ------------------------------------------------------------- */
 
 /* A block of outputs, two vectors wide. */
-LN_INLINE void filter_block(const int R, const plane *p, const strip *s,
-                            const float *w, float bias, int64_t y,
-                            ln_vector sum[BLOCK][2]) {
+LN_INLINE void filter_block(const int R, const bool alone, const plane *p,
+                            const strip *s, const float *w, float bias,
+                            int64_t y, ln_vector sum[BLOCK][2]) {
 #pragma GCC unroll 4
   for (int r = 0; r < BLOCK; r++)
     sum[r][0] = sum[r][1] = (ln_vector){ 0 } + bias;
 #pragma GCC unroll 8
   for (int i = 0; i < BLOCK + R - 1; i++) {
-    const pixels x = pixels_of(R, 2, p, s, y + i - p->top);
+    const pixels x = pixels_of(R, 2, alone, p, s, y + i - p->top);
 #pragma GCC unroll 5
     for (int kx = 0; kx < R; kx++) {
       const ln_vector x0 = x.met[0][kx], x1 = x.met[1][kx];
@@ -193,14 +205,14 @@ LN_INLINE void store_block(ln_vector sum[BLOCK][2], float *to, int64_t rows,
   }
 }
 
-LN_INLINE void filter_plane(const int R, const plane *p, const float *w,
-                            float bias, bool rectify, int64_t rows,
-                            int64_t columns, float *to) {
+LN_INLINE void filter_plane(const int R, const bool alone, const plane *p,
+                            const float *w, float bias, bool rectify,
+                            int64_t rows, int64_t columns, float *to) {
   for (int64_t x = 0; x < columns; x += 2 * LN_VECTOR) {
     const strip s = strip_at(R, 2, p, x);
     for (int64_t y = 0; y < rows; y += BLOCK) {
       ln_vector sum[BLOCK][2];
-      filter_block(R, p, &s, w, bias, y, sum);
+      filter_block(R, alone, p, &s, w, bias, y, sum);
 #pragma GCC unroll 4
       for (int r = 0; rectify && r < BLOCK; r++)
         sum[r][0] = ln_rectify(sum[r][0]), sum[r][1] = ln_rectify(sum[r][1]);
@@ -214,19 +226,19 @@ LN_INLINE void load_block(const int vectors, const plane *dy, const strip *s,
                           int64_t y, ln_vector g[BLOCK][2]) {
 #pragma GCC unroll 4
   for (int r = 0; r < BLOCK; r++) {
-    const pixels row = pixels_of(1, vectors, dy, s, y + r);
+    const pixels row = pixels_of(1, vectors, true, dy, s, y + r);
 #pragma GCC unroll 2
     for (int v = 0; v < vectors; v++) g[r][v] = row.met[v][0];
   }
 }
 
 /* Adds a block of dy times the pixels that each tap meets. */
-LN_INLINE void add_block(const int R, const int vectors, const plane *p,
-                         const strip *s, int64_t y, ln_vector g[BLOCK][2],
-                         ln_vector *sum) {
+LN_INLINE void add_block(const int R, const int vectors, const bool alone,
+                         const plane *p, const strip *s, int64_t y,
+                         ln_vector g[BLOCK][2], ln_vector *sum) {
 #pragma GCC unroll 8
   for (int i = 0; i < BLOCK + R - 1; i++) {
-    const pixels x = pixels_of(R, vectors, p, s, y + i - p->top);
+    const pixels x = pixels_of(R, vectors, alone, p, s, y + i - p->top);
 #pragma GCC unroll 5
     for (int kx = 0; kx < R; kx++)
 #pragma GCC unroll 2
@@ -239,10 +251,13 @@ LN_INLINE void add_block(const int R, const int vectors, const plane *p,
   }
 }
 
+/* Of a strip of the 3x3 filter's gradient. */
+enum { GRADIENT_VECTORS = LN_VECTOR_REGISTERS == 32 ? 2 : 1 };
+
 /* Adds dy times pixels to a vector for each tap, and dy to one for the bias. */
-LN_INLINE void add_gradient(const int R, const plane *p, const plane *dy,
-                            ln_vector *taps, ln_vector *bias) {
-  const int vectors = R == 3 && LN_VECTOR_REGISTERS == 32 ? 2 : 1;
+LN_INLINE void add_gradient(const int R, const bool alone, const plane *p,
+                            const plane *dy, ln_vector *taps, ln_vector *bias) {
+  const int vectors = R == 3 ? GRADIENT_VECTORS : 1;
   ln_vector sum[MOST_TAPS], all = *bias;
 #pragma GCC unroll 25
   for (int t = 0; t < R * R; t++) sum[t] = taps[t];
@@ -255,7 +270,7 @@ LN_INLINE void add_gradient(const int R, const plane *p, const plane *dy,
 #pragma GCC unroll 4
       for (int r = 0; r < BLOCK; r++)
         for (int v = 0; v < vectors; v++) all += g[r][v];
-      add_block(R, vectors, p, &s, y, g, sum);
+      add_block(R, vectors, alone, p, &s, y, g, sum);
     }
   }
 #pragma GCC unroll 25
@@ -317,10 +332,15 @@ static void filter_image(const job *j, int64_t i, float *room) {
   float *y = j->y + i * j->OH * j->OW;
   plane p = plane_of(j->x, i, j->N * j->C, j->H, j->W, room);
   p.top = j->top, p.left = j->left;
-  if (j->R == 3)
-    filter_plane(3, &p, w, bias, j->rectify, j->OH, j->OW, y);
+  const bool alone = is_alone(j->R, 2, &p, j->OW);
+  if (j->R == 3 && alone)
+    filter_plane(3, true, &p, w, bias, j->rectify, j->OH, j->OW, y);
+  else if (j->R == 3)
+    filter_plane(3, false, &p, w, bias, j->rectify, j->OH, j->OW, y);
+  else if (alone)
+    filter_plane(5, true, &p, w, bias, j->rectify, j->OH, j->OW, y);
   else
-    filter_plane(5, &p, w, bias, j->rectify, j->OH, j->OW, y);
+    filter_plane(5, false, &p, w, bias, j->rectify, j->OH, j->OW, y);
 }
 
 static void filter_images(void *arg, const ln_chunk *chunk) {
@@ -354,10 +374,12 @@ static void channel_gradient(const weights_job *j, int64_t c, float *room) {
     x.top = s->P[0], x.left = s->P[1];
     const plane dy = plane_of(ln_dy(j->call, 0), i, count, s->OH, s->OW,
                               room + plane_floats(s->H, s->W));
-    if (s->KH == 3)
-      add_gradient(3, &x, &dy, taps, &bias);
+    if (s->KH == 3 && is_alone(3, GRADIENT_VECTORS, &x, dy.W))
+      add_gradient(3, true, &x, &dy, taps, &bias);
+    else if (s->KH == 3)
+      add_gradient(3, false, &x, &dy, taps, &bias);
     else
-      add_gradient(5, &x, &dy, taps, &bias);
+      add_gradient(5, false, &x, &dy, taps, &bias);
   }
   const int64_t all = s->KH * s->KW;
   float *dw = ln_dw(j->call, 0), *db = ln_dw(j->call, 1);
