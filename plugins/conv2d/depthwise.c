@@ -221,61 +221,66 @@ LN_INLINE void filter_plane(const int R, const bool alone, const plane *p,
   }
 }
 
-/* A block of dy: a filter of one tap meets the numbers themselves. */
-LN_INLINE void load_block(const int vectors, const plane *dy, const strip *s,
-                          int64_t y, ln_vector g[BLOCK][2]) {
-#pragma GCC unroll 4
-  for (int r = 0; r < BLOCK; r++) {
-    const pixels row = pixels_of(1, vectors, true, dy, s, y + r);
-#pragma GCC unroll 2
-    for (int v = 0; v < vectors; v++) g[r][v] = row.met[v][0];
-  }
-}
-
-/* Adds a block of dy times the pixels that each tap meets. */
-LN_INLINE void add_block(const int R, const int vectors, const bool alone,
-                         const plane *p, const strip *s, int64_t y,
-                         ln_vector g[BLOCK][2], ln_vector *sum) {
-#pragma GCC unroll 8
-  for (int i = 0; i < BLOCK + R - 1; i++) {
-    const pixels x = pixels_of(R, vectors, alone, p, s, y + i - p->top);
-#pragma GCC unroll 5
-    for (int kx = 0; kx < R; kx++)
-#pragma GCC unroll 2
-      for (int v = 0; v < vectors; v++) {
-#pragma GCC unroll 4
-        for (int r = 0; r < BLOCK; r++)
-          if (i - r >= 0 && i - r < R)
-            sum[(i - r) * R + kx] += g[r][v] * x.met[v][kx];
-      }
-  }
-}
-
 /* Of a strip of the 3x3 filter's gradient. */
 enum { GRADIENT_VECTORS = LN_VECTOR_REGISTERS == 32 ? 2 : 1 };
 
-/* Adds dy times pixels to a vector for each tap, and dy to one for the bias. */
-LN_INLINE void add_gradient(const int R, const bool alone, const plane *p,
-                            const plane *dy, ln_vector *taps, ln_vector *bias) {
+/* Rows of x that one row of dy met. */
+typedef struct rows_met {
+  ln_vector at[MOST_SIDE][2];
+} rows_met;
+
+/* The next row comes last; a filter of one tap meets pixels as they lie. */
+LN_INLINE rows_met move_on(const int R, const int vectors, rows_met met,
+                           const plane *x, const strip *s, int64_t y) {
+  const pixels next = pixels_of(1, vectors, true, x, s, y);
+#pragma GCC unroll 5
+  for (int ky = 0; ky < R; ky++)
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; v++)
+      met.at[ky][v] = ky < R - 1 ? met.at[ky + 1][v] : next.met[v][0];
+  return met;
+}
+
+/* Adds dy times pixels to a vector for each tap. Here dy is what is shifted, so
+ * its `left` is that of a filter turned round. */
+LN_INLINE void add_gradient(const int R, const bool alone, const plane *x,
+                            const plane *dy, ln_vector *taps) {
   const int vectors = R == 3 ? GRADIENT_VECTORS : 1;
-  ln_vector sum[MOST_TAPS], all = *bias;
+  const plane unpadded = { .W = x->W };
+  ln_vector sum[MOST_TAPS];
 #pragma GCC unroll 25
   for (int t = 0; t < R * R; t++) sum[t] = taps[t];
-  for (int64_t x = 0; x < dy->W; x += vectors * LN_VECTOR) {
-    const strip s = strip_at(R, vectors, p, x);
-    const strip outputs = strip_at(1, vectors, dy, x);
-    for (int64_t y = 0; y < dy->H; y += BLOCK) {
-      ln_vector g[BLOCK][2];
-      load_block(vectors, dy, &outputs, y, g);
-#pragma GCC unroll 4
-      for (int r = 0; r < BLOCK; r++)
-        for (int v = 0; v < vectors; v++) all += g[r][v];
-      add_block(R, vectors, alone, p, &s, y, g, sum);
+  for (int64_t column = 0; column < x->W; column += vectors * LN_VECTOR) {
+    const strip shifted = strip_at(R, vectors, dy, column);
+    const strip as_it_lies = strip_at(1, vectors, &unpadded, column);
+    rows_met met = { { { { 0 } } } };
+    for (int64_t y = 0; y < R - 1; y++)
+      met = move_on(R, vectors, met, x, &as_it_lies, y - x->top);
+    for (int64_t y = 0; y < dy->H; y++) {
+      met = move_on(R, vectors, met, x, &as_it_lies, y + R - 1 - x->top);
+      const pixels g = pixels_of(R, vectors, alone, dy, &shifted, y);
+#pragma GCC unroll 25
+      for (int t = 0; t < R * R; t++)
+#pragma GCC unroll 2
+        for (int v = 0; v < vectors; v++)
+          sum[t] += g.met[v][R - 1 - t % R] * met.at[t / R][v];
     }
   }
 #pragma GCC unroll 25
   for (int t = 0; t < R * R; t++) taps[t] = sum[t];
-  *bias = all;
+}
+
+/* The sum of a plane, in lanes. */
+static ln_vector sum_of_plane(const plane *p) {
+  const int64_t all = p->H * p->W;
+  ln_vector sum[4] = { { 0 } };
+  int64_t i = 0;
+  for (; i + 4 * LN_VECTOR <= all; i += 4 * LN_VECTOR)
+    for (int v = 0; v < 4; v++)
+      sum[v] += ln_load(p->pixels + i + v * LN_VECTOR);
+  for (; i < all; i += LN_VECTOR)
+    sum[0] += only(lanes_in_row(i, all), ln_load(p->pixels + i));
+  return sum[0] + sum[1] + (sum[2] + sum[3]);
 }
 
 /* ---- forward, and the gradient of x -------------------------------------- */
@@ -363,29 +368,43 @@ typedef struct weights_job {
   const ln_call *call;
 } weights_job;
 
+enum { ROOM_FOR_SUMS = 2 * 16 }; /* whole squares */
+
+static void store_sums(const weights_job *j, int64_t c, const ln_vector *sums) {
+  const int64_t all = j->s->KH * j->s->KW;
+  float *dw = ln_dw(j->call, 0), *db = ln_dw(j->call, 1);
+  for (int64_t t = 0; t <= all; t += LN_VECTOR) {
+    const ln_vector some = ln_sums_of_lanes((const float *)&sums[t]);
+    for (int64_t i = 0; i < LN_VECTOR && t + i <= all; i++)
+      if (t + i < all && dw)
+        dw[c * all + t + i] = some[i];
+      else if (t + i == all && db)
+        db[c] = some[i];
+  }
+}
+
 /* One channel, through all images. */
 static void channel_gradient(const weights_job *j, int64_t c, float *room) {
   const sizes *s = j->s;
-  ln_vector taps[MOST_TAPS], bias = { 0 };
-  memset(taps, 0, sizeof taps);
+  const int64_t all = s->KH * s->KW;
+  ln_vector sums[ROOM_FOR_SUMS]; /* of the taps, and that of dy */
+  memset(sums, 0, sizeof sums);
   for (int64_t n = 0; n < s->N; n++) {
     const int64_t i = n * s->C + c, count = s->N * s->C;
     plane x = plane_of(ln_x(j->call, 0), i, count, s->H, s->W, room);
-    x.top = s->P[0], x.left = s->P[1];
-    const plane dy = plane_of(ln_dy(j->call, 0), i, count, s->OH, s->OW,
-                              room + plane_floats(s->H, s->W));
-    if (s->KH == 3 && is_alone(3, GRADIENT_VECTORS, &x, dy.W))
-      add_gradient(3, true, &x, &dy, taps, &bias);
+    x.top = s->P[0];
+    plane dy = plane_of(ln_dy(j->call, 0), i, count, s->OH, s->OW,
+                        room + plane_floats(s->H, s->W));
+    dy.left = s->KW - 1 - s->P[1];
+    if (s->KH == 3 && is_alone(3, GRADIENT_VECTORS, &dy, s->W))
+      add_gradient(3, true, &x, &dy, sums);
     else if (s->KH == 3)
-      add_gradient(3, false, &x, &dy, taps, &bias);
+      add_gradient(3, false, &x, &dy, sums);
     else
-      add_gradient(5, false, &x, &dy, taps, &bias);
+      add_gradient(5, false, &x, &dy, sums);
+    sums[all] += sum_of_plane(&dy);
   }
-  const int64_t all = s->KH * s->KW;
-  float *dw = ln_dw(j->call, 0), *db = ln_dw(j->call, 1);
-  for (int64_t t = 0; dw && t < all; t++)
-    dw[c * all + t] = (float)ln_sum_of_lanes(taps[t]);
-  if (db) db[c] = (float)ln_sum_of_lanes(bias);
+  store_sums(j, c, sums);
 }
 
 static int64_t weights_floats(const sizes *s) {
