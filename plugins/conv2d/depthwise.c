@@ -2,22 +2,23 @@
  * 3x3 or 5x5 filter and stride 1.
  *
  * There is no sum over channels here, so nearly every product needs a pixel of
- * its own: what counts is how often a pixel is loaded. The kernel makes a block
- * of 4 rows of outputs at once; a vector of pixels, loaded once, serves all
- * rows of the block that a filter's row reaches, and all its columns: what they
- * read is the same vector shifted by a lane or two. No zeros are put around the
- * plane: of a vector at its edge, the lanes beyond the image are cleared, and a
- * row above or below it is a row of zeros.
+ * its own: what counts is how often a pixel is loaded. Here it is once. A row of
+ * pixels serves all columns of the filter: what they read is the same vector
+ * shifted by a lane or two. And it serves all rows: as many outputs grow at
+ * once as the filter has rows. No zeros are put around the plane: of a vector
+ * at its edge, the lanes beyond the image are cleared, and a row above or below
+ * it is a row of zeros.
  *
- * The gradient of x is the same with the filter turned by 180 degrees, and
- * that of w sums dy times the same vectors of pixels, one vector a tap. */
+ * The gradient of x is the same with the filter turned by 180 degrees. That of
+ * w sums dy times pixels, one vector a tap; there it is dy that is shifted, and
+ * rows of pixels that stay. */
 #include "conv2d.h"
 
 #include <lunet/kernels/lanes.h>
 
 #include <string.h>
 
-enum { BLOCK = 4 /* rows */, MOST_SIDE = 5, MOST_TAPS = 25 };
+enum { MOST_SIDE = 5, MOST_TAPS = 25 };
 
 /* ---- planes of pixels ---------------------------------------------------- */
 
@@ -170,55 +171,40 @@ LN_INLINE pixels pixels_of(const int R, const int vectors, const bool alone,
 
 /* ---- kernels ------------------------------------------------------------- */
 
-/* A block of outputs, two vectors wide. */
-LN_INLINE void filter_block(const int R, const bool alone, const plane *p,
-                            const strip *s, const float *w, float bias,
-                            int64_t y, ln_vector sum[BLOCK][2]) {
-#pragma GCC unroll 4
-  for (int r = 0; r < BLOCK; r++)
-    sum[r][0] = sum[r][1] = (ln_vector){ 0 } + bias;
-#pragma GCC unroll 8
-  for (int i = 0; i < BLOCK + R - 1; i++) {
-    const pixels x = pixels_of(R, 2, alone, p, s, y + i - p->top);
+/* A strip of the plane. sum[ky] is the output whose filter row ky meets this row
+ * of pixels; with the next row it moves on to ky + 1. */
+LN_INLINE void filter_strip(const int R, const bool alone, const plane *p,
+                            const float *w, float bias, bool rectify,
+                            int64_t rows, int64_t columns, int64_t x,
+                            float *to) {
+  const strip s = strip_at(R, 2, p, x);
+  ln_vector sum[MOST_SIDE][2] = { { { 0 } } };
+  for (int64_t y = 0; y < rows + R - 1; y++) {
+    const pixels in = pixels_of(R, 2, alone, p, &s, y - p->top);
 #pragma GCC unroll 5
-    for (int kx = 0; kx < R; kx++) {
-      const ln_vector x0 = x.met[0][kx], x1 = x.met[1][kx];
-#pragma GCC unroll 4
-      for (int r = 0; r < BLOCK; r++)
-        if (i - r >= 0 && i - r < R) {
-          sum[r][0] += w[(i - r) * R + kx] * x0;
-          sum[r][1] += w[(i - r) * R + kx] * x1;
-        }
-    }
-  }
-}
-
-/* The last block may reach beyond the last row. Such rows are stored first, at
- * the place of the last one, which then overwrites them. */
-LN_INLINE void store_block(ln_vector sum[BLOCK][2], float *to, int64_t rows,
-                           int64_t columns, int64_t x) {
-#pragma GCC unroll 4
-  for (int r = BLOCK - 1; r >= 0; r--) {
-    float *at = to + smaller(r, rows - 1) * columns + x;
-    ln_store_first(at, sum[r][0], columns - x);
-    ln_store_first(at + LN_VECTOR, sum[r][1], columns - x - LN_VECTOR);
+    for (int ky = R - 1; ky >= 0; ky--)
+#pragma GCC unroll 2
+      for (int v = 0; v < 2; v++)
+        sum[ky][v] = ky ? sum[ky - 1][v] : (ln_vector){ 0 } + bias;
+#pragma GCC unroll 25
+    for (int t = 0; t < R * R; t++)
+#pragma GCC unroll 2
+      for (int v = 0; v < 2; v++)
+        sum[t % R][v] += w[t % R * R + t / R] * in.met[v][t / R];
+    if (y < R - 1) continue;
+    float *at = to + (y - R + 1) * columns + x;
+    const ln_vector y0 = sum[R - 1][0], y1 = sum[R - 1][1];
+    ln_store_first(at, rectify ? ln_rectify(y0) : y0, columns - x);
+    ln_store_first(at + LN_VECTOR, rectify ? ln_rectify(y1) : y1,
+                   columns - x - LN_VECTOR);
   }
 }
 
 LN_INLINE void filter_plane(const int R, const bool alone, const plane *p,
                             const float *w, float bias, bool rectify,
                             int64_t rows, int64_t columns, float *to) {
-  for (int64_t x = 0; x < columns; x += 2 * LN_VECTOR) {
-    const strip s = strip_at(R, 2, p, x);
-    for (int64_t y = 0; y < rows; y += BLOCK) {
-      ln_vector sum[BLOCK][2];
-      filter_block(R, alone, p, &s, w, bias, y, sum);
-#pragma GCC unroll 4
-      for (int r = 0; rectify && r < BLOCK; r++)
-        sum[r][0] = ln_rectify(sum[r][0]), sum[r][1] = ln_rectify(sum[r][1]);
-      store_block(sum, to + y * columns, rows - y, columns, x);
-    }
-  }
+  for (int64_t x = 0; x < columns; x += 2 * LN_VECTOR)
+    filter_strip(R, alone, p, w, bias, rectify, rows, columns, x, to);
 }
 
 /* Of a strip of the 3x3 filter's gradient. */
