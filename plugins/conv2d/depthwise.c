@@ -2,8 +2,8 @@
  * 3x3 or 5x5 filter and stride 1.
  *
  * There is no sum over channels here, so nearly every product needs a pixel of
- * its own: what counts is how often a pixel is loaded. Here it is once. A row of
- * pixels serves all columns of the filter: what they read is the same vector
+ * its own: what counts is how often a pixel is loaded. Here it is once. A row
+ * of pixels serves all columns of the filter: what they read is the same vector
  * shifted by a lane or two. And it serves all rows: as many outputs grow at
  * once as the filter has rows. No zeros are put around the plane: of a vector
  * at its edge, the lanes beyond the image are cleared, and a row above or below
@@ -171,8 +171,8 @@ LN_INLINE pixels pixels_of(const int R, const int vectors, const bool alone,
 
 /* ---- kernels ------------------------------------------------------------- */
 
-/* A strip of the plane. sum[ky] is the output whose filter row ky meets this row
- * of pixels; with the next row it moves on to ky + 1. */
+/* A strip of the plane. sum[ky] is the output whose filter row ky meets this
+ * row of pixels; with the next row it moves on to ky + 1. */
 LN_INLINE void filter_strip(const int R, const bool alone, const plane *p,
                             const float *w, float bias, bool rectify,
                             int64_t rows, int64_t columns, int64_t x,
