@@ -178,8 +178,6 @@ static ln_status pack_gradient(const void *self, const ln_call *call,
 
 /* ---- the method ---------------------------------------------------------- */
 
-enum { MOST_BYTES = 64 << 20, FEW = 16 };
-
 /* Wherever it can be done. */
 ln_status LN_FOR_ISA(batch_any_plan)(const void *self, ln_infer *io) {
   const sizes s = planned_sizes(self, io);
@@ -198,12 +196,9 @@ ln_status LN_FOR_ISA(batch_any_plan)(const void *self, ln_infer *io) {
 /* Where it gains: all lanes have an image, and there are few channels. */
 ln_status LN_FOR_ISA(batch_plan)(const void *self, ln_infer *io) {
   const sizes s = planned_sizes(self, io);
-  if (s.N < LN_VECTOR || s.CG > FEW || s.KG > FEW) return LN_UNSUITED;
+  if (s.N < LN_VECTOR || s.CG > FEW_CHANNELS || s.KG > FEW_CHANNELS)
+    return LN_UNSUITED;
   return LN_FOR_ISA(batch_any_plan)(self, io);
-}
-
-static ln_status not_packed(const ln_call *call) {
-  return call->host->cancelled(call->host) ? LN_CANCELLED : LN_FAILED;
 }
 
 ln_status LN_FOR_ISA(batch_forward)(const void *self, const ln_call *call) {

@@ -236,7 +236,7 @@ static ln_status pack_gradient(const void *self, const ln_call *call,
 
 /* ---- the method ---------------------------------------------------------- */
 
-enum { MOST_BYTES = 64 << 20, FEW = 16, TOO_FEW = 2 };
+enum { TOO_FEW_CHANNELS = 2 };
 
 /* Wherever it can be done. */
 ln_status LN_FOR_ISA(batch_winograd_any_plan)(const void *self, ln_infer *io) {
@@ -259,13 +259,10 @@ ln_status LN_FOR_ISA(batch_winograd_any_plan)(const void *self, ln_infer *io) {
  * that the way there and back costs less than the products that are saved. */
 ln_status LN_FOR_ISA(batch_winograd_plan)(const void *self, ln_infer *io) {
   const sizes s = planned_sizes(self, io);
-  if (s.N < LN_VECTOR || s.CG > FEW || s.KG > FEW) return LN_UNSUITED;
-  if (s.CG <= TOO_FEW || s.KG <= TOO_FEW) return LN_UNSUITED;
+  if (s.N < LN_VECTOR || s.CG > FEW_CHANNELS || s.KG > FEW_CHANNELS)
+    return LN_UNSUITED;
+  if (s.CG <= TOO_FEW_CHANNELS || s.KG <= TOO_FEW_CHANNELS) return LN_UNSUITED;
   return LN_FOR_ISA(batch_winograd_any_plan)(self, io);
-}
-
-static ln_status not_packed(const ln_call *call) {
-  return call->host->cancelled(call->host) ? LN_CANCELLED : LN_FAILED;
 }
 
 ln_status LN_FOR_ISA(batch_winograd_forward)(const void *self,

@@ -62,6 +62,11 @@ static inline sizes planned_sizes(const conv2d *o, const ln_infer *io) {
 /* db[k] = sum over n,oy,ox of dy[n,k,oy,ox] where it is wanted. */
 ln_status conv2d_bias_gradient(const sizes *s, const ln_call *call);
 
+/* What a call returns to which host->packed gave nothing. */
+static inline ln_status not_packed(const ln_call *call) {
+  return call->host->cancelled(call->host) ? LN_CANCELLED : LN_FAILED;
+}
+
 /* ---- the methods' functions ---------------------------------------------- */
 
 ln_status im2col_plan(const void *self, ln_infer *io);

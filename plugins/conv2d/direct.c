@@ -398,10 +398,6 @@ ln_status LN_FOR_ISA(direct_plan)(const void *self, ln_infer *io) {
   return status || io->scratch < MOST_BYTES ? status : LN_UNSUITED;
 }
 
-static ln_status not_packed(const ln_call *call) {
-  return call->host->cancelled(call->host) ? LN_CANCELLED : LN_FAILED;
-}
-
 ln_status LN_FOR_ISA(direct_forward)(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, call);
   const float *w = call->host->packed(call, 0, pack_forward);

@@ -209,10 +209,6 @@ static ln_status pack_gradient(const void *self, const ln_call *call,
   return pack(&p, call);
 }
 
-static ln_status not_packed(const ln_call *call) {
-  return call->host->cancelled(call->host) ? LN_CANCELLED : LN_FAILED;
-}
-
 /* ---- the method ---------------------------------------------------------- */
 
 ln_status LN_FOR_ISA(pointwise_weights_plan)(const sizes *s, ln_infer *io);
