@@ -31,7 +31,7 @@ static int64_t taps_of(const job *j) { /* of one frequency */
 
 static job job_of(int64_t N, int64_t G, int64_t C, int64_t K, axis y, axis x) {
   job j = { .y = y, .x = x, .N = N, .G = G, .C = C, .K = K };
-  j.filters = filters_of_part(K);
+  j.filters = smaller(filters_of_part(K), LN_VECTOR); /* pack_row: in lanes */
   const axis alone = rows_alone(&y);
   j.tiling = tiling_of(C, &alone, &x);
   j.rows = tile_rows(K, &j.tiling, &y);
