@@ -10,113 +10,85 @@
  * (direct.h). */
 #include "batch_rows.h"
 
-/* Forward or the gradient of x. */
 typedef struct job {
-  axis y, x;
-  int64_t N, G, C, K; /* C and K of a group, in and out */
-  int64_t filters;    /* of one call of the kernel */
-  int64_t rows;       /* of a band: what is turned back at once */
+  pass pass;
+  int64_t filters; /* of one call of the kernel */
+  int64_t rows;    /* of a band: what is turned back at once */
   turned turned;
-  const float *in, *end, *w, *start; /* end: of what may be read */
-  float *out;
-  bool rectify;
 } job;
 
+static job job_of(pass p) {
+  const axis alone = rows_alone(&p.y);
+  return (job){ .pass = p,
+                .filters = filters_of_part(p.K),
+                .rows = turned_rows(p.K, &p.y, &p.x),
+                .turned = turned_of(p.C, &alone, &p.x) };
+}
+
 static int64_t taps_of(const job *j) {
-  return j->C * j->y.taps * j->x.taps;
-}
-
-static job job_of(int64_t N, int64_t G, int64_t C, int64_t K, axis y, axis x) {
-  job j = { .y = y, .x = x, .N = N, .G = G, .C = C, .K = K };
-  j.filters = filters_of_part(K);
-  j.rows = turned_rows(K, &y, &x);
-  const axis alone = rows_alone(&y);
-  j.turned = turned_of(C, &alone, &x);
-  return j;
-}
-
-static job forward_job(const sizes *s) {
-  return job_of(s->N, s->G, s->CG, s->KG, forward_axis(s, 0),
-                forward_axis(s, 1));
-}
-
-static job gradient_job(const sizes *s) {
-  return job_of(s->N, s->G, s->KG, s->CG, gradient_axis(s, 0, 0),
-                gradient_axis(s, 1, 0));
+  return j->pass.C * j->pass.y.taps * j->pass.x.taps;
 }
 
 /* ---- scratch: offsets, turned images, outputs of a band ------------------ */
 
-static int64_t offset_floats(const job *j) { /* of 64 bits each */
-  return divide_up(2 * taps_of(j), LN_VECTOR) * LN_VECTOR;
-}
 static int64_t band_floats(const job *j) {
-  return j->K * j->rows * j->x.size * LN_VECTOR;
+  return j->pass.K * j->rows * j->pass.x.size * LN_VECTOR;
 }
 static int64_t scratch_bytes(const job *j) {
-  return (offset_floats(j) + turned_floats(&j->turned) + band_floats(j)) *
+  return (offset_floats(taps_of(j)) + turned_floats(&j->turned) +
+          band_floats(j)) *
          (int64_t)sizeof(float);
 }
 
 /* ---- some rows ----------------------------------------------------------- */
 
 typedef struct place {
-  int64_t n, images, g; /* first image, how many; group */
-  const int64_t *offset;
-  const float *turned;
-  float *band;
+  images images;
+  int64_t *offset;
+  float *turned, *band;
 } place;
+
+static place place_of(const job *j, int64_t task, float *scratch) {
+  place p = { .images = images_of_task(&j->pass, task),
+              .offset = (int64_t *)scratch };
+  p.turned = scratch + offset_floats(taps_of(j));
+  p.band = p.turned + turned_floats(&j->turned);
+  return p;
+}
 
 /* Rows [q, q + rows), all filters. */
 static void compute_band(const job *j, const place *p, int64_t q,
                          int64_t rows) {
+  const pass *a = &j->pass;
   const row_sums sums = {
-    .y = &j->y,
-    .columns = j->x.size,
+    .y = &a->y,
+    .columns = a->x.size,
     .row = j->turned.row,
-    .tap_row = j->C * j->x.taps,
+    .tap_row = a->C * a->x.taps,
     .offset = p->offset,
-    .K = j->K,
+    .K = a->K,
     .filters = j->filters,
-    .w = j->w + p->g * j->K * taps_of(j),
-    .start = j->start ? j->start + p->g * j->K : NULL,
-    .to_filter = j->rows * j->x.size,
-    .rectify = j->rectify,
+    .w = a->w + p->images.g * a->K * taps_of(j),
+    .start = a->start ? a->start + p->images.g * a->K : NULL,
+    .to_filter = j->rows * a->x.size,
+    .rectify = a->rectify,
   };
   sum_rows(&sums, q, rows, p->turned, p->band);
-}
-
-static void turn_band_back(const job *j, const place *p, int64_t q,
-                           int64_t rows) {
-  const int64_t image = j->G * j->K * j->y.size * j->x.size;
-  for (int64_t k = 0; k < j->K; k++)
-    ln_from_lanes(
-        p->band + k * j->rows * j->x.size * LN_VECTOR, rows * j->x.size,
-        j->out + p->n * image + ((p->g * j->K + k) * j->y.size + q) * j->x.size,
-        image, p->images);
+  for (int64_t k = 0; k < a->K; k++)
+    turn_rows_back(a, &p->images, k, q, rows,
+                   p->band + k * sums.to_filter * LN_VECTOR);
 }
 
 /* ---- tasks: some images, a group ----------------------------------------- */
 
 static void compute_task(const job *j, int64_t task, float *scratch) {
-  const int64_t first = task / j->G * LN_VECTOR;
-  int64_t *offset = (int64_t *)scratch;
-  float *pixels = scratch + offset_floats(j);
-  const place p = { .n = first,
-                    .images = smaller(LN_VECTOR, j->N - first),
-                    .g = task % j->G,
-                    .offset = offset,
-                    .turned = pixels,
-                    .band = pixels + turned_floats(&j->turned) };
-  list_row_offsets(&j->turned, &j->y, &j->x, offset);
-  const int64_t group = j->C * j->y.in_size * j->x.in_size;
-  turn(&j->turned, j->in + (p.n * j->G + p.g) * group, j->G * group, p.images,
-       j->end, pixels);
-  for (int64_t q = 0; q < j->y.size; q += j->rows) {
-    const int64_t rows = smaller(j->rows, j->y.size - q);
-    compute_band(j, &p, q, rows);
-    turn_band_back(j, &p, q, rows);
-  }
+  const place p = place_of(j, task, scratch);
+  const pass *a = &j->pass;
+  list_row_offsets(&j->turned, &a->y, &a->x, p.offset);
+  turn(&j->turned, p.images.in, p.images.in_next, p.images.count, a->end,
+       p.turned);
+  for (int64_t q = 0; q < a->y.size; q += j->rows)
+    compute_band(j, &p, q, smaller(j->rows, a->y.size - q));
 }
 
 static void compute_tasks(void *arg, const ln_chunk *chunk) {
@@ -124,56 +96,46 @@ static void compute_tasks(void *arg, const ln_chunk *chunk) {
     compute_task(arg, i, chunk->scratch);
 }
 
-static ln_status run(job *j, const ln_call *call) {
-  return call->host->parallel_for(call, divide_up(j->N, LN_VECTOR) * j->G, 1,
-                                  compute_tasks, j);
+static ln_status run(pass p, const ln_call *call) {
+  job j = job_of(p);
+  return call->host->parallel_for(call, tasks_of(&p), 1, compute_tasks, &j);
 }
 
 /* ---- weights, packed ----------------------------------------------------- */
 
 /* As the kernel reads them: for each group and part of its filters, tap by tap
- * in order of row, c, column, the filters side by side. Element (k, c) of a
- * group begins at w[k * filter + c * channel]. */
-typedef struct packing {
-  const float *w;
-  int64_t group, filter, channel, KW;
-} packing;
-
-static float *pack_part(const job *j, const packing *p, int64_t g, int64_t k,
-                        float *to) {
-  const float *w = p->w + g * p->group + k * p->filter;
-  const int64_t filters = smaller(j->filters, j->K - k);
-  for (int64_t i = 0; i < j->y.taps; i++)
-    for (int64_t c = 0; c < j->C; c++)
-      for (int64_t m = 0; m < j->x.taps; m++)
-        for (int64_t f = 0; f < filters; f++)
-          *to++ = w[f * p->filter + c * p->channel + i * p->KW + m];
+ * in order of row, c, column, the filters side by side. */
+static float *pack_part(const job *j, const filters_in_w *all, int64_t g,
+                        int64_t k, float *to) {
+  const pass *a = &j->pass;
+  const float *w = all->w + g * all->group + k * all->filter;
+  const int64_t some = smaller(j->filters, a->K - k);
+  for (int64_t i = 0; i < a->y.taps; i++)
+    for (int64_t c = 0; c < a->C; c++)
+      for (int64_t m = 0; m < a->x.taps; m++)
+        for (int64_t f = 0; f < some; f++)
+          *to++ = w[f * all->filter + c * all->channel + i * a->x.taps + m];
   return to;
 }
 
-static ln_status pack(const job *j, const packing *p, float *to) {
-  for (int64_t g = 0; g < j->G; g++)
-    for (int64_t k = 0; k < j->K; k += j->filters)
-      to = pack_part(j, p, g, k, to);
+static ln_status pack(pass p, filters_in_w all, float *to) {
+  const job j = job_of(p);
+  for (int64_t g = 0; g < p.G; g++)
+    for (int64_t k = 0; k < p.K; k += j.filters)
+      to = pack_part(&j, &all, g, k, to);
   return LN_OK;
 }
 
 static ln_status pack_forward(const void *self, const ln_call *call,
                               void *out) {
   const sizes s = sizes_of(self, call);
-  const job j = forward_job(&s);
-  const int64_t taps = s.KH * s.KW, filter = s.CG * taps;
-  const packing p = { ln_w(call, 0), s.KG * filter, filter, taps, s.KW };
-  return pack(&j, &p, out);
+  return pack(forward_pass(&s, NULL, NULL), forward_filters(&s, call), out);
 }
 
 static ln_status pack_gradient(const void *self, const ln_call *call,
                                void *out) {
   const sizes s = sizes_of(self, call);
-  const job j = gradient_job(&s);
-  const int64_t taps = s.KH * s.KW, filter = s.CG * taps;
-  const packing p = { ln_w(call, 0), s.KG * filter, taps, filter, s.KW };
-  return pack(&j, &p, out);
+  return pack(gradient_pass(&s, NULL, NULL), gradient_filters(&s, call), out);
 }
 
 /* ---- the method ---------------------------------------------------------- */
@@ -185,7 +147,8 @@ ln_status LN_FOR_ISA(batch_any_plan)(const void *self, ln_infer *io) {
     if (s.S[d] != 1 || s.D[d] > 256 || s.KH > 256 || s.KW > 256)
       return LN_UNSUITED;
   if (s.W < LN_MOST_VECTORS || s.OW < LN_MOST_VECTORS) return LN_UNSUITED;
-  const job forward = forward_job(&s), gradient = gradient_job(&s);
+  const job forward = job_of(forward_pass(&s, NULL, NULL));
+  const job gradient = job_of(gradient_pass(&s, NULL, NULL));
   io->scratch = larger(scratch_bytes(&forward), scratch_bytes(&gradient));
   io->packed[0] = io->packed[1] =
       s.K * s.CG * s.KH * s.KW * (int64_t)sizeof(float);
@@ -203,23 +166,13 @@ ln_status LN_FOR_ISA(batch_plan)(const void *self, ln_infer *io) {
 
 ln_status LN_FOR_ISA(batch_forward)(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, call);
-  job j = forward_job(&s);
-  j.w = call->host->packed(call, 0, pack_forward);
-  if (!j.w) return not_packed(call);
-  j.in = ln_x(call, 0), j.end = j.in + call->x[0]->count;
-  j.start = ln_w(call, 1);
-  j.rectify = call->activation == LN_IS_RELU;
-  j.out = ln_y(call, 0);
-  return run(&j, call);
+  const float *w = call->host->packed(call, 0, pack_forward);
+  return w ? run(forward_pass(&s, call, w), call) : not_packed(call);
 }
 
 static ln_status data_gradient(const sizes *s, const ln_call *call) {
-  job j = gradient_job(s);
-  j.w = call->host->packed(call, 1, pack_gradient);
-  if (!j.w) return not_packed(call);
-  j.in = ln_dy(call, 0), j.end = j.in + call->dy[0]->count;
-  j.out = ln_dx(call, 0);
-  return run(&j, call);
+  const float *w = call->host->packed(call, 1, pack_gradient);
+  return w ? run(gradient_pass(s, call, w), call) : not_packed(call);
 }
 
 ln_status LN_FOR_ISA(batch_backward)(const void *self, const ln_call *call) {

@@ -5,10 +5,6 @@
 
 #include "direct.h"
 
-/* Of scratch, at most; and up to how many channels and filters of a group it is
- * images that fill vectors best. */
-enum { MOST_BYTES = 64 << 20, FEW_CHANNELS = 16 };
-
 /* The channels of a group with all zeros around that taps on these axes may
  * reach. Sizes count pixels, that is vectors. */
 typedef struct turned {

@@ -5,7 +5,7 @@
 #ifndef BATCH_ROWS_H
 #define BATCH_ROWS_H
 
-#include "batch.h"
+#include "batch_pass.h"
 
 typedef struct row_sums {
   const axis *y;

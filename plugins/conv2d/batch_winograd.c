@@ -13,74 +13,52 @@
 #include "batch_rows.h"
 #include "batch_winograd.h"
 
-/* Forward or the gradient of x. */
 typedef struct job {
-  axis y, x;
-  int64_t N, G, C, K; /* C and K of a group, in and out */
-  int64_t filters;    /* of one call of the kernel */
-  int64_t rows;       /* of a band */
+  pass pass;       /* its w is U */
+  int64_t filters; /* of one call of the kernel */
+  int64_t rows;    /* of a band */
   tiling tiling;
-  const float *in, *end, *U, *start; /* end: of what may be read */
-  float *out;
-  bool rectify;
 } job;
 
-static int64_t taps_of(const job *j) { /* of one frequency */
-  return j->C * j->y.taps;
-}
-
-static job job_of(int64_t N, int64_t G, int64_t C, int64_t K, axis y, axis x) {
-  job j = { .y = y, .x = x, .N = N, .G = G, .C = C, .K = K };
-  j.filters = smaller(filters_of_part(K), LN_VECTOR); /* pack_row: in lanes */
-  const axis alone = rows_alone(&y);
-  j.tiling = tiling_of(C, &alone, &x);
-  j.rows = tile_rows(K, &j.tiling, &y);
+static job job_of(pass p) {
+  const axis alone = rows_alone(&p.y);
+  job j = { .pass = p, .filters = filters_of_part(p.K) };
+  j.tiling = tiling_of(p.C, &alone, &p.x);
+  j.rows = tile_rows(p.K, &j.tiling, &p.y);
   return j;
 }
 
-static job forward_job(const sizes *s) {
-  return job_of(s->N, s->G, s->CG, s->KG, forward_axis(s, 0),
-                forward_axis(s, 1));
-}
-
-static job gradient_job(const sizes *s) {
-  return job_of(s->N, s->G, s->KG, s->CG, gradient_axis(s, 0, 0),
-                gradient_axis(s, 1, 0));
+static int64_t taps_of(const job *j) { /* of one frequency */
+  return j->pass.C * j->pass.y.taps;
 }
 
 /* ---- scratch: offsets, V, M of a band, turned pixels --------------------- */
 
-static int64_t offset_floats(const job *j) { /* of 64 bits each */
-  return divide_up(2 * taps_of(j), LN_VECTOR) * LN_VECTOR;
-}
 static int64_t M_frequency_of(const job *j) {
-  return j->K * j->rows * j->tiling.across * LN_VECTOR;
+  return j->pass.K * j->rows * j->tiling.across * LN_VECTOR;
 }
 /* Of a channel that comes, or of a filter's rows of a band and what the last
  * tile spills. */
 static int64_t room_floats(const job *j) {
   return larger(turned_floats(&j->tiling.channel),
-                (j->rows * j->x.size + j->tiling.m) * LN_VECTOR);
+                (j->rows * j->pass.x.size + j->tiling.m) * LN_VECTOR);
 }
 static int64_t scratch_bytes(const job *j) {
-  return (offset_floats(j) + V_floats(&j->tiling) + POINTS * M_frequency_of(j) +
-          room_floats(j)) *
+  return (offset_floats(taps_of(j)) + V_floats(&j->tiling) +
+          POINTS * M_frequency_of(j) + room_floats(j)) *
          (int64_t)sizeof(float);
 }
 
 typedef struct place {
-  int64_t n, images, g; /* first image, how many; group */
+  images images;
   int64_t *offset;
   float *V, *M, *room;
 } place;
 
 static place place_of(const job *j, int64_t task, float *scratch) {
-  const int64_t first = task / j->G * LN_VECTOR;
-  place p = { .n = first,
-              .images = smaller(LN_VECTOR, j->N - first),
-              .g = task % j->G,
+  place p = { .images = images_of_task(&j->pass, task),
               .offset = (int64_t *)scratch };
-  p.V = scratch + offset_floats(j);
+  p.V = scratch + offset_floats(taps_of(j));
   p.M = p.V + V_floats(&j->tiling);
   p.room = p.M + POINTS * M_frequency_of(j);
   return p;
@@ -91,16 +69,16 @@ static place place_of(const job *j, int64_t task, float *scratch) {
 /* M of rows [q, q + rows), all filters. */
 static void multiply(const job *j, const place *p, int64_t q, int64_t rows) {
   const int64_t V_frequency = V_frequency_of(&j->tiling) * LN_VECTOR;
-  row_sums sums = { .y = &j->y,
+  row_sums sums = { .y = &j->pass.y,
                     .columns = j->tiling.across,
                     .row = j->tiling.across,
-                    .tap_row = j->C,
+                    .tap_row = j->pass.C,
                     .offset = p->offset,
-                    .K = j->K,
+                    .K = j->pass.K,
                     .filters = j->filters,
                     .to_filter = j->rows * j->tiling.across };
   for (int f = 0; f < POINTS; f++) {
-    sums.w = j->U + (p->g * POINTS + f) * j->K * taps_of(j);
+    sums.w = j->pass.w + (p->images.g * POINTS + f) * j->pass.K * taps_of(j);
     sum_rows(&sums, q, rows, p->V + f * V_frequency,
              p->M + f * M_frequency_of(j));
   }
@@ -120,39 +98,34 @@ LN_INLINE void output_row(const int m, const job *j, const float *M,
     for (int v = 0; v < m; v++) {
       y[v] += start;
       ln_store(to + (i * m + v) * LN_VECTOR,
-               j->rectify ? ln_rectify(y[v]) : y[v]);
+               j->pass.rectify ? ln_rectify(y[v]) : y[v]);
     }
   }
 }
 
 static void output_rows(const job *j, const place *p, int64_t q, int64_t rows) {
-  const int64_t across = j->tiling.across;
-  const int64_t plane = j->y.size * j->x.size, image = j->G * j->K * plane;
-  for (int64_t k = 0; k < j->K; k++) {
-    const int64_t filter = p->g * j->K + k;
-    const float start = j->start ? j->start[filter] : 0;
+  const pass *a = &j->pass;
+  for (int64_t k = 0; k < a->K; k++) {
+    const float start = a->start ? a->start[p->images.g * a->K + k] : 0;
     for (int64_t r = 0; r < rows; r++) {
-      const float *M = p->M + (k * j->rows + r) * across * LN_VECTOR;
-      float *to = p->room + r * j->x.size * LN_VECTOR;
+      const float *M = p->M + (k * j->rows + r) * j->tiling.across * LN_VECTOR;
+      float *to = p->room + r * a->x.size * LN_VECTOR;
       if (j->tiling.m == 4)
         output_row(4, j, M, start, to);
       else
         output_row(2, j, M, start, to);
     }
-    ln_from_lanes(p->room, rows * j->x.size,
-                  j->out + p->n * image + filter * plane + q * j->x.size, image,
-                  p->images);
+    turn_rows_back(a, &p->images, k, q, rows, p->room);
   }
 }
 
 static void compute_task(const job *j, int64_t task, float *scratch) {
   const place p = place_of(j, task, scratch);
-  const int64_t group = j->C * j->y.in_size * j->x.in_size;
-  list_row_offsets(&j->tiling.tiles, &j->y, &one_column, p.offset);
-  make_V(&j->tiling, j->in + (p.n * j->G + p.g) * group, j->G * group, p.images,
-         j->end, p.room, p.V);
-  for (int64_t q = 0; q < j->y.size; q += j->rows) {
-    const int64_t rows = smaller(j->rows, j->y.size - q);
+  const pass *a = &j->pass;
+  list_row_offsets(&j->tiling.tiles, &a->y, &one_column, p.offset);
+  make_V(&j->tiling, &p.images, a->end, p.room, p.V);
+  for (int64_t q = 0; q < a->y.size; q += j->rows) {
+    const int64_t rows = smaller(j->rows, a->y.size - q);
     multiply(j, &p, q, rows);
     output_rows(j, &p, q, rows);
   }
@@ -163,31 +136,24 @@ static void compute_tasks(void *arg, const ln_chunk *chunk) {
     compute_task(arg, i, chunk->scratch);
 }
 
-static ln_status run(job *j, const ln_call *call) {
-  return call->host->parallel_for(call, divide_up(j->N, LN_VECTOR) * j->G, 1,
-                                  compute_tasks, j);
+static ln_status run(pass p, const ln_call *call) {
+  job j = job_of(p);
+  return call->host->parallel_for(call, tasks_of(&p), 1, compute_tasks, &j);
 }
 
 /* ---- filters: U ---------------------------------------------------------- */
 
-/* For each group, frequency and part of its filters: tap by tap in order of row
- * and channel, the filters side by side. Element (k, c) of a group begins at
- * w[k * filter + c * channel]. */
-typedef struct packing {
-  const float *w;
-  int64_t group, filter, channel;
-  bool turned; /* the row's taps come in reverse */
-} packing;
-
-/* Row i of some filters of a channel, a filter a lane. */
-static void pack_row(const job *j, const float *w, const packing *p, int64_t i,
-                     int64_t filters, ln_vector U[POINTS]) {
+/* Row i of up to LN_VECTOR filters of a channel, a filter a lane. For the
+ * gradient of x the row's taps come in reverse. */
+static void transform_filters(const job *j, const float *w, int64_t filter,
+                              int64_t i, int64_t count, ln_vector U[POINTS]) {
   const int R = (int)j->tiling.R;
+  const bool reversed = j->pass.x.shift_step < 0;
   float g[5][LN_VECTOR] = { { 0 } };
   ln_vector taps[5];
   for (int m = 0; m < R; m++)
-    for (int64_t f = 0; f < filters; f++)
-      g[m][f] = w[f * p->filter + i * R + (p->turned ? R - 1 - m : m)];
+    for (int64_t f = 0; f < count; f++)
+      g[m][f] = w[f * filter + i * R + (reversed ? R - 1 - m : m)];
   for (int m = 0; m < 5; m++) taps[m] = ln_load(g[m]);
   if (R == 3)
     transform_filter(3, taps, U);
@@ -195,43 +161,49 @@ static void pack_row(const job *j, const float *w, const packing *p, int64_t i,
     transform_filter(5, taps, U);
 }
 
-static void pack_part(const job *j, const packing *p, int64_t g, int64_t k,
-                      float *to) {
-  const float *w = p->w + g * p->group + k * p->filter;
-  const int64_t filters = smaller(j->filters, j->K - k);
-  for (int64_t i = 0; i < j->y.taps; i++)
-    for (int64_t c = 0; c < j->C; c++, to += filters) {
-      ln_vector U[POINTS];
-      pack_row(j, w + c * p->channel, p, i, filters, U);
-      for (int f = 0; f < POINTS; f++)
-        for (int64_t lane = 0; lane < filters; lane++)
-          to[f * j->K * taps_of(j) + lane] = U[f][lane];
-    }
+/* U of row i of `some` filters of a channel, side by side. */
+static void pack_row(const job *j, const float *w, int64_t filter, int64_t i,
+                     int64_t some, float *to) {
+  for (int64_t k = 0; k < some; k += LN_VECTOR) {
+    const int64_t count = smaller(LN_VECTOR, some - k);
+    ln_vector U[POINTS];
+    transform_filters(j, w + k * filter, filter, i, count, U);
+    for (int f = 0; f < POINTS; f++)
+      for (int64_t lane = 0; lane < count; lane++)
+        to[f * j->pass.K * taps_of(j) + k + lane] = U[f][lane];
+  }
 }
 
-static ln_status pack(const job *j, const packing *p, float *U) {
-  for (int64_t g = 0; g < j->G; g++)
-    for (int64_t k = 0; k < j->K; k += j->filters)
-      pack_part(j, p, g, k, U + (g * POINTS * j->K + k) * taps_of(j));
+static void pack_part(const job *j, const filters_in_w *all, int64_t g,
+                      int64_t k, float *to) {
+  const pass *a = &j->pass;
+  const float *w = all->w + g * all->group + k * all->filter;
+  const int64_t some = smaller(j->filters, a->K - k);
+  for (int64_t i = 0; i < a->y.taps; i++)
+    for (int64_t c = 0; c < a->C; c++, to += some)
+      pack_row(j, w + c * all->channel, all->filter, i, some, to);
+}
+
+/* For each group, frequency and part of its filters: tap by tap in order of row
+ * and channel, the filters side by side. */
+static ln_status pack(pass p, filters_in_w all, float *U) {
+  const job j = job_of(p);
+  for (int64_t g = 0; g < p.G; g++)
+    for (int64_t k = 0; k < p.K; k += j.filters)
+      pack_part(&j, &all, g, k, U + (g * POINTS * p.K + k) * taps_of(&j));
   return LN_OK;
 }
 
 static ln_status pack_forward(const void *self, const ln_call *call,
                               void *out) {
   const sizes s = sizes_of(self, call);
-  const job j = forward_job(&s);
-  const int64_t taps = s.KH * s.KW, filter = s.CG * taps;
-  const packing p = { ln_w(call, 0), s.KG * filter, filter, taps, false };
-  return pack(&j, &p, out);
+  return pack(forward_pass(&s, NULL, NULL), forward_filters(&s, call), out);
 }
 
 static ln_status pack_gradient(const void *self, const ln_call *call,
                                void *out) {
   const sizes s = sizes_of(self, call);
-  const job j = gradient_job(&s);
-  const int64_t taps = s.KH * s.KW, filter = s.CG * taps;
-  const packing p = { ln_w(call, 0), s.KG * filter, taps, filter, true };
-  return pack(&j, &p, out);
+  return pack(gradient_pass(&s, NULL, NULL), gradient_filters(&s, call), out);
 }
 
 /* ---- the method ---------------------------------------------------------- */
@@ -244,7 +216,8 @@ ln_status LN_FOR_ISA(batch_winograd_any_plan)(const void *self, ln_infer *io) {
   for (int d = 0; d < 2; d++)
     if (s.S[d] != 1 || s.D[d] > 256) return LN_UNSUITED;
   if ((s.KW != 3 && s.KW != 5) || s.KH > 256 || s.D[1] != 1) return LN_UNSUITED;
-  const job forward = forward_job(&s), gradient = gradient_job(&s);
+  const job forward = job_of(forward_pass(&s, NULL, NULL));
+  const job gradient = job_of(gradient_pass(&s, NULL, NULL));
   if (forward.tiling.across < LN_MOST_VECTORS ||
       gradient.tiling.across < LN_MOST_VECTORS)
     return LN_UNSUITED;
@@ -268,23 +241,13 @@ ln_status LN_FOR_ISA(batch_winograd_plan)(const void *self, ln_infer *io) {
 ln_status LN_FOR_ISA(batch_winograd_forward)(const void *self,
                                              const ln_call *call) {
   const sizes s = sizes_of(self, call);
-  job j = forward_job(&s);
-  j.U = call->host->packed(call, 0, pack_forward);
-  if (!j.U) return not_packed(call);
-  j.in = ln_x(call, 0), j.end = j.in + call->x[0]->count;
-  j.start = ln_w(call, 1);
-  j.rectify = call->activation == LN_IS_RELU;
-  j.out = ln_y(call, 0);
-  return run(&j, call);
+  const float *w = call->host->packed(call, 0, pack_forward);
+  return w ? run(forward_pass(&s, call, w), call) : not_packed(call);
 }
 
 static ln_status data_gradient(const sizes *s, const ln_call *call) {
-  job j = gradient_job(s);
-  j.U = call->host->packed(call, 1, pack_gradient);
-  if (!j.U) return not_packed(call);
-  j.in = ln_dy(call, 0), j.end = j.in + call->dy[0]->count;
-  j.out = ln_dx(call, 0);
-  return run(&j, call);
+  const float *w = call->host->packed(call, 1, pack_gradient);
+  return w ? run(gradient_pass(s, call, w), call) : not_packed(call);
 }
 
 ln_status LN_FOR_ISA(batch_winograd_backward)(const void *self,

@@ -7,7 +7,7 @@
 #ifndef BATCH_WINOGRAD_H
 #define BATCH_WINOGRAD_H
 
-#include "batch.h"
+#include "batch_pass.h"
 #include "winograd_transforms.h"
 
 typedef struct tiling {
@@ -59,15 +59,14 @@ static inline void transform_row(const tiling *t, const float *row, float *to) {
   }
 }
 
-/* V of some images, from the first row of the first of them; `next` and `end`
- * as in turn(), `room` for a turned channel. */
-static inline void make_V(const tiling *t, const float *image, int64_t next,
-                          int64_t images, const float *end, float *room,
-                          float *V) {
+/* V of some images; `end` is that of what may be read, `room` is for a turned
+ * channel. */
+static inline void make_V(const tiling *t, const images *some, const float *end,
+                          float *room, float *V) {
   const turned *c = &t->channel;
   const int64_t rows = c->plane / c->row;
   for (int64_t i = 0; i < t->tiles.channels; i++) {
-    turn(c, image + i * c->H * c->W, next, images, end, room);
+    turn(c, some->in + i * c->H * c->W, some->in_next, some->count, end, room);
     for (int64_t r = 0; r < rows; r++, V += t->across * LN_VECTOR)
       transform_row(t, room + r * c->row * LN_VECTOR, V);
   }

@@ -1,51 +1,32 @@
 /* batch_winograd_weights.c - dw of the method "batch_winograd": its transpose.
  * For each frequency the sums of A dy times V grow in registers over the tiles
  * of some rows; their lanes, the images, are added up at the end, and G^T makes
- * weights of them. A task has some filters for itself and walks through all
- * images, so each weight is one sum in a fixed order. */
+ * weights of them. */
 #include "batch_winograd.h"
 
 typedef struct job {
-  axis y, x;
-  int64_t N, G, C, K;     /* C and K of a group */
-  int64_t filters, parts; /* of a task; of K */
-  int64_t rows;           /* of a band */
-  int64_t taps, room;     /* room for whole vectors of taps, and what the
-                             kernel wastes */
+  weights_pass pass;
+  int64_t rows; /* of a band */
   tiling tiling;
   turned dy_turned; /* rows of one filter, for whole tiles */
-  const float *in, *in_end, *dy, *dy_end;
-  float *dw;
 } job;
 
-static job job_of(const sizes *s) {
-  job j = { .y = forward_axis(s, 0),
-            .x = forward_axis(s, 1),
-            .N = s->N,
-            .G = s->G,
-            .C = s->CG,
-            .K = s->KG };
-  j.filters = divide_up(j.K, divide_up(j.K, LN_MOST_FILTERS));
-  j.parts = divide_up(j.K, j.filters);
-  j.tiling = tiling_of(j.C, &j.y, &j.x);
-  j.rows = tile_rows(j.filters, &j.tiling, &j.y);
-  j.taps = j.C * s->KH;
-  j.room = divide_up(j.taps + LN_SPARE_TAPS, LN_VECTOR) * LN_VECTOR;
-  j.dy_turned = (turned){ .channels = 1, .W = j.x.size };
+static job job_of(const sizes *s, const ln_call *call) {
+  job j = { .pass = weights_pass_of(s, call, 1) };
+  j.tiling = tiling_of(s->CG, &j.pass.x.y, &j.pass.x.x);
+  j.rows = tile_rows(j.pass.filters, &j.tiling, &j.pass.x.y);
+  j.dy_turned = (turned){ .channels = 1, .W = j.pass.x.x.size };
   j.dy_turned.row = j.tiling.across * j.tiling.m;
   return j;
 }
 
 /* ---- scratch: offsets, V, A dy of a band, sums, turned pixels ------------ */
 
-static int64_t offset_floats(const job *j) { /* of 64 bits each */
-  return divide_up(2 * j->room, LN_VECTOR) * LN_VECTOR;
-}
 static int64_t dy_frequency_of(const job *j) {
-  return j->filters * j->rows * j->tiling.across * LN_VECTOR;
+  return j->pass.filters * j->rows * j->tiling.across * LN_VECTOR;
 }
 static int64_t sums_frequency_of(const job *j) {
-  return j->filters * j->room * LN_VECTOR;
+  return j->pass.filters * j->pass.room * LN_VECTOR;
 }
 /* Of a channel of x or of a filter's rows; turning goes in whole squares. */
 static int64_t room_floats(const job *j) {
@@ -54,23 +35,19 @@ static int64_t room_floats(const job *j) {
 }
 
 typedef struct place {
-  int64_t g, k, filters; /* group, first filter in it, how many */
+  part part;
   int64_t *offset;
   float *V, *dy, *sums, *room;
 } place;
 
 static place place_of(const job *j, int64_t task, float *scratch) {
-  const int64_t k = task % j->parts * j->filters;
-  place p = { .g = task / j->parts,
-              .k = k,
-              .filters = smaller(j->filters, j->K - k),
+  place p = { .part = part_of_task(&j->pass, task),
               .offset = (int64_t *)scratch };
-  p.V = scratch + offset_floats(j);
+  p.V = scratch + offset_floats(j->pass.room);
   p.dy = p.V + V_floats(&j->tiling);
   p.sums = p.dy + POINTS * dy_frequency_of(j);
   p.room = p.sums + POINTS * sums_frequency_of(j);
-  list_turned_offsets(&j->tiling.tiles, &j->y, &one_column, p.offset);
-  for (int64_t t = j->taps; t < j->room; t++) p.offset[t] = 0;
+  list_weights_offsets(&j->pass, &j->tiling.tiles, &one_column, p.offset);
   memset(p.sums, 0, (size_t)(POINTS * sums_frequency_of(j)) * sizeof(float));
   return p;
 }
@@ -91,18 +68,17 @@ LN_INLINE void transform_dy(const int m, const job *j, int64_t tiles,
   }
 }
 
-/* A dy of rows [q, q + rows) of images n, n + 1, ... */
-static void make_dy(const job *j, const place *p, int64_t n, int64_t images,
-                    int64_t q, int64_t rows) {
-  const int64_t plane = j->y.size * j->x.size, image = j->G * j->K * plane;
+/* A dy of rows [q, q + rows) of some images. */
+static void make_dy(const job *j, const place *p, const images *some, int64_t q,
+                    int64_t rows) {
+  const weights_pass *a = &j->pass;
   const int64_t tiles = rows * j->tiling.across;
-  const float *dy = j->dy + n * image + q * j->x.size;
   turned filter = j->dy_turned;
   filter.H = rows, filter.plane = rows * filter.row;
-  for (int64_t k = 0; k < p->filters; k++) {
+  for (int64_t k = 0; k < p->part.filters; k++) {
     float *to = p->dy + k * j->rows * j->tiling.across * LN_VECTOR;
-    turn(&filter, dy + (p->g * j->K + p->k + k) * plane, image, images,
-         j->dy_end, p->room);
+    turn(&filter, a->dy + row_of_outputs(&a->x, some, p->part.k + k, q),
+         some->out_next, some->count, a->dy_end, p->room);
     if (j->tiling.m == 4)
       transform_dy(4, j, tiles, p->room, to);
     else
@@ -121,19 +97,19 @@ static void add_band(const job *j, const place *p, int64_t q, int64_t rows) {
                                          p->V + f * V_frequency + q * across,
                                      .dy = p->dy + f * dy_frequency_of(j),
                                      .dy_filter = j->rows * across,
-                                     .sums_filter = j->room * LN_VECTOR };
-    ln_pixel_gradient_taps(&band, p->filters, j->taps, p->offset,
+                                     .sums_filter = j->pass.room * LN_VECTOR };
+    ln_pixel_gradient_taps(&band, p->part.filters, j->pass.taps, p->offset,
                            p->sums + f * sums_frequency_of(j));
   }
 }
 
 /* The weights of filter k from tap t on, in lanes. */
-static void weights_of(const job *j, const place *p, int64_t k, int64_t t,
-                       ln_vector w[5]) {
+static void transform_sums(const job *j, const place *p, int64_t k, int64_t t,
+                           ln_vector w[5]) {
   ln_vector U[POINTS];
   for (int f = 0; f < POINTS; f++)
     U[f] = ln_sums_of_lanes(p->sums + f * sums_frequency_of(j) +
-                            (k * j->room + t) * LN_VECTOR);
+                            (k * j->pass.room + t) * LN_VECTOR);
   if (j->tiling.R == 3)
     transform_filter_gradient(3, U, w);
   else
@@ -142,16 +118,17 @@ static void weights_of(const job *j, const place *p, int64_t k, int64_t t,
 
 /* The sums come in order of row, channel. */
 static void store_sums(const job *j, const place *p) {
+  const weights_pass *a = &j->pass;
   const int64_t R = j->tiling.R;
-  for (int64_t k = 0; k < p->filters; k++) {
-    float *dw = j->dw + (p->g * j->K + p->k + k) * j->taps * R;
-    for (int64_t t = 0; t < j->taps; t += LN_VECTOR) {
+  for (int64_t k = 0; k < p->part.filters; k++) {
+    float *dw = weights_of(a, &p->part, k);
+    for (int64_t t = 0; t < a->taps; t += LN_VECTOR) {
       ln_vector w[5];
-      weights_of(j, p, k, t, w);
-      for (int64_t lane = 0; lane < smaller(LN_VECTOR, j->taps - t); lane++) {
-        const int64_t row = (t + lane) / j->C, c = (t + lane) % j->C;
+      transform_sums(j, p, k, t, w);
+      for (int64_t lane = 0; lane < smaller(LN_VECTOR, a->taps - t); lane++) {
+        const int64_t row = (t + lane) / a->x.C, c = (t + lane) % a->x.C;
         for (int64_t m = 0; m < R; m++)
-          dw[(c * j->y.taps + row) * R + m] = w[m][lane];
+          dw[(c * a->x.y.taps + row) * R + m] = w[m][lane];
       }
     }
   }
@@ -159,14 +136,13 @@ static void store_sums(const job *j, const place *p) {
 
 static void compute_task(const job *j, int64_t task, float *scratch) {
   const place p = place_of(j, task, scratch);
-  const int64_t group = j->C * j->y.in_size * j->x.in_size;
-  for (int64_t n = 0; n < j->N; n += LN_VECTOR) {
-    const int64_t images = smaller(LN_VECTOR, j->N - n);
-    make_V(&j->tiling, j->in + (n * j->G + p.g) * group, j->G * group, images,
-           j->in_end, p.room, p.V);
-    for (int64_t q = 0; q < j->y.size; q += j->rows) {
-      const int64_t rows = smaller(j->rows, j->y.size - q);
-      make_dy(j, &p, n, images, q, rows);
+  const pass *x = &j->pass.x;
+  for (int64_t n = 0; n < x->N; n += LN_VECTOR) {
+    const images some = images_at(x, n, p.part.g);
+    make_V(&j->tiling, &some, x->end, p.room, p.V);
+    for (int64_t q = 0; q < x->y.size; q += j->rows) {
+      const int64_t rows = smaller(j->rows, x->y.size - q);
+      make_dy(j, &p, &some, q, rows);
       add_band(j, &p, q, rows);
     }
   }
@@ -179,8 +155,8 @@ static void compute_tasks(void *arg, const ln_chunk *chunk) {
 }
 
 void LN_FOR_ISA(batch_winograd_weights_plan)(const sizes *s, ln_infer *io) {
-  const job j = job_of(s);
-  const int64_t floats = offset_floats(&j) + V_floats(&j.tiling) +
+  const job j = job_of(s, NULL);
+  const int64_t floats = offset_floats(j.pass.room) + V_floats(&j.tiling) +
                          room_floats(&j) +
                          POINTS * (dy_frequency_of(&j) + sums_frequency_of(&j));
   io->scratch = larger(io->scratch, floats * (int64_t)sizeof(float));
@@ -188,9 +164,7 @@ void LN_FOR_ISA(batch_winograd_weights_plan)(const sizes *s, ln_infer *io) {
 
 ln_status LN_FOR_ISA(batch_winograd_backward_weights)(const sizes *s,
                                                       const ln_call *call) {
-  job j = job_of(s);
-  j.in = ln_x(call, 0), j.in_end = j.in + call->x[0]->count;
-  j.dy = ln_dy(call, 0), j.dy_end = j.dy + call->dy[0]->count;
-  j.dw = ln_dw(call, 0);
-  return call->host->parallel_for(call, j.G * j.parts, 1, compute_tasks, &j);
+  job j = job_of(s, call);
+  return call->host->parallel_for(call, s->G * j.pass.parts, 1, compute_tasks,
+                                  &j);
 }

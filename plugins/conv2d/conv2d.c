@@ -22,7 +22,8 @@
  *   direct.c            the same loops, many outputs at a time in registers;
  *   direct_weights.c    and many weights (direct.h: where they look)
  *   batch.c             few channels: the lanes are images; batch_weights.c
- *                       (batch.h: images turned; batch_rows.h: their sums)
+ *                       (batch_pass.h: what is summed up into what;
+ *                       batch.h: images turned; batch_rows.h: their sums)
  *   batch_winograd.c    the same with 6 of 10 or 12 products;
  *                       batch_winograd_weights.c (batch_winograd.h: tiles)
  *   depthwise.c         channels that do not meet: a loaded pixel serves many

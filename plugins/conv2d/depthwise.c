@@ -388,7 +388,7 @@ static void channel_gradient(const weights_job *j, int64_t c, float *room) {
       add_gradient(3, false, &x, &dy, sums);
     else
       add_gradient(5, false, &x, &dy, sums);
-    sums[all] += sum_of_plane(&dy);
+    if (ln_dw(j->call, 1)) sums[all] += sum_of_plane(&dy);
   }
   store_sums(j, c, sums);
 }

@@ -120,9 +120,8 @@ static pass gradient_pass(const sizes *s, const ln_call *call, const float *w) {
 
 /* ---- scratch: offsets, planes, and what waits to be written -------------- */
 
-static int64_t offset_floats(const job *j) { /* of 64 bits each */
-  const int64_t most = j->C * j->reach_y.taps * j->reach_x.taps;
-  return divide_up(2 * most, LN_VECTOR) * LN_VECTOR;
+static int64_t most_taps(const job *j) {
+  return j->C * j->reach_y.taps * j->reach_x.taps;
 }
 
 static int64_t waiting_floats(const job *j) {
@@ -132,7 +131,8 @@ static int64_t waiting_floats(const job *j) {
 
 static int64_t scratch_bytes(const pass *p) {
   const job *j = &p->phase[0];
-  return (offset_floats(j) + j->C * j->planes.plane + waiting_floats(j)) *
+  return (offset_floats(most_taps(j)) + j->C * j->planes.plane +
+          waiting_floats(j)) *
          (int64_t)sizeof(float);
 }
 
@@ -279,7 +279,7 @@ static void compute_task(const pass *all, int64_t task, float *scratch) {
   const int64_t some = task % j->part_groups;
   const int64_t band = task / j->part_groups % j->bands;
   const int64_t group = task / j->part_groups / j->bands;
-  float *copies = scratch + offset_floats(j);
+  float *copies = scratch + offset_floats(most_taps(j));
   int64_t *offset = (int64_t *)scratch;
   const place p = { .n = group / j->G,
                     .g = group % j->G,

@@ -85,6 +85,11 @@ static inline axis reach_of(const axis *a, int64_t n) {
   return all;
 }
 
+/* Room for so many offsets, of 64 bits each. */
+static inline int64_t offset_floats(int64_t offsets) {
+  return divide_up(2 * offsets, LN_VECTOR) * LN_VECTOR;
+}
+
 /* What a task reads, copied: rows of all channels of a group, with zeros
  * around, and columns sorted by column % in_step, so that neighbouring q are
  * neighbours in memory whatever the stride. Behind a row there are zeros for a
