@@ -375,7 +375,7 @@ static void multiply_task(const weights_job *j, int64_t task, float *scratch) {
     ln_column_product(2, j->N,
                       j->V_at + f * j->V.per_product + block * j->V.per_block,
                       j->Z_at + f * j->Z.per_product + panel * j->Z.per_block,
-                      dU + f * PER_DU);
+                      false, dU + f * PER_DU);
   for (int64_t v = 0; v < PANEL && panel * PANEL + v < j->K; v += LN_VECTOR)
     store_filters(j, panel * PANEL + v, block, dU + v, lanes);
 }

@@ -2,7 +2,7 @@
  * lanes do (see lanes.h): LN_VECTOR columns of a matrix side by side.
  *
  *   ln_row_product      c[r,j]  = sum over k of a[r,k] * b[k,j], or c += that
- *   ln_column_product   c[r,j]  = sum over t of a[t,r] * b[t,j]
+ *   ln_column_product   c[r,j]  = sum over t of a[t,r] * b[t,j], or c += that
  *
  * `a` lies in blocks of LN_VECTOR columns: row r of a block is a vector. `b`
  * and `c` are one panel, `vectors` (1 or 2) vectors wide, row after row. The
@@ -108,11 +108,18 @@ static inline void ln_row_product(int64_t rows, int vectors, int64_t depth,
 /* ---- columns ------------------------------------------------------------- */
 
 LN_INLINE void ln_some_columns_(const int vectors, int64_t depth,
-                                const float *a, const float *b, float *c) {
+                                const float *a, const float *b, bool adds,
+                                float *c) {
   ln_vector sum[LN_COLUMN_ROWS][2];
 #pragma GCC unroll 8
   for (int r = 0; r < LN_COLUMN_ROWS; r++)
     sum[r][0] = sum[r][1] = (ln_vector){ 0 };
+  if (adds)
+#pragma GCC unroll 8
+    for (int r = 0; r < LN_COLUMN_ROWS; r++)
+#pragma GCC unroll 2
+      for (int v = 0; v < vectors; v++)
+        sum[r][v] = ln_load(c + (r * vectors + v) * LN_VECTOR);
 #pragma GCC unroll 2
   for (int64_t t = 0; t < depth; t++, a += LN_VECTOR) {
     const ln_vector b0 = ln_load(b);
@@ -134,12 +141,12 @@ LN_INLINE void ln_some_columns_(const int vectors, int64_t depth,
 /* All LN_VECTOR columns of one block of `a`. */
 static inline void ln_column_product(int vectors, int64_t depth,
                                      const float *a, const float *b,
-                                     float *c) {
+                                     bool adds, float *c) {
   for (int r = 0; r < LN_VECTOR; r += LN_COLUMN_ROWS) {
     if (vectors > 1)
-      ln_some_columns_(2, depth, a + r, b, c + r * 2 * LN_VECTOR);
+      ln_some_columns_(2, depth, a + r, b, adds, c + r * 2 * LN_VECTOR);
     else
-      ln_some_columns_(1, depth, a + r, b, c + r * LN_VECTOR);
+      ln_some_columns_(1, depth, a + r, b, adds, c + r * LN_VECTOR);
   }
 }
 
