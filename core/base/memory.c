@@ -8,7 +8,7 @@
 enum {
   ALIGNMENT = 64,
   HUGE_PAGE = 2 << 20,
-  LARGE = 2 * HUGE_PAGE /* from here on whole huge pages are worth asking for */
+  LARGE = HUGE_PAGE /* from here on whole huge pages are worth asking for */
 };
 
 static _Atomic int64_t allocations;

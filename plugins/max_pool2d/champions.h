@@ -36,4 +36,16 @@ LN_INLINE void store_champions(champions best, int64_t n, float *y,
     memcpy(winner, &which, (size_t)n);
 }
 
+/* And back: a number each. Written out, as GCC 12 takes the bytes apart one by
+ * one otherwise. */
+LN_INLINE numbers load_winners(const unsigned char *winner) {
+#if LN_VECTOR == 16
+  return (numbers)_mm512_cvtepu8_epi32(_mm_loadu_si128((const void *)winner));
+#elif LN_VECTOR == 8
+  return (numbers)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)winner));
+#else
+  return (numbers){ winner[0], winner[1], winner[2], winner[3] };
+#endif
+}
+
 #endif

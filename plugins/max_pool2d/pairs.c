@@ -35,9 +35,7 @@ LN_INLINE ln_vector share(ln_vector dy, numbers winner, int which) {
 /* Every pixel lies in one window at most: its gradient is written once. */
 LN_INLINE void spread_vector(const float *dy, const unsigned char *winner,
                              float *upper, float *lower) {
-  bytes which;
-  memcpy(&which, winner, sizeof which);
-  const numbers w = __builtin_convertvector(which, numbers);
+  const numbers w = load_winners(winner);
   const ln_vector g = ln_load(dy);
   const ln_vector u0 = share(g, w, 0), u1 = share(g, w, 1);
   const ln_vector l0 = share(g, w, 2), l1 = share(g, w, 3);

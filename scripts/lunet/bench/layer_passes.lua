@@ -29,7 +29,10 @@ local function backward_pass(layer, inputs, wanted)
   layer:requires_grad(wanted)
   local y = layer:forward(table.unpack(inputs))
   local dy = not layer.loss and lunet.randn(y:shape()) or nil
-  return function() return layer:backward(dy) end
+  return function()
+    layer:zero_grad()
+    return layer:backward(dy)
+  end
 end
 
 -- A list of { mode, call = }, made one after the other by next():

@@ -10,7 +10,7 @@
 #define LUNET_KERNELS_VECTOR_H
 
 #include <stddef.h>
-#ifdef __AVX512F__
+#ifdef __AVX2__
 #include <immintrin.h>
 #endif
 
