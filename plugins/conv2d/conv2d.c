@@ -280,6 +280,14 @@ static ln_status backward(const void *self, const ln_call *call) {
   SLICED(batch_winograd, "batch_winograd", batch_winograd_any_plan, bits,      \
          suffix)
 #define DIRECT(bits, suffix) SLICED(direct, "direct", direct_plan, bits, suffix)
+#define DEEP_DIRECT(bits, suffix)                                              \
+  {                                                                            \
+    .method = "direct", .isa = bits, .plan = direct_deep_plan_##suffix,        \
+    .forward = direct_forward_##suffix,                                        \
+    .backward = direct_deep_backward_##suffix,                                 \
+    .backward_weights = conv2d_deep_backward_weights, .per_sample = 1,         \
+    .activations = LN_ACCEPTS(LN_IS_RELU)                                      \
+  }
 #define IM2COL(its_plan)                                                       \
   {                                                                            \
     .method = "im2col", .plan = its_plan, .forward = im2col_forward,           \
@@ -296,6 +304,7 @@ static const ln_kernel kernels[] = {
   IM2COL(im2col_1x1_plan),
   LN_FOR_EACH_ISA(BATCH_WINOGRAD),
   LN_FOR_EACH_ISA(BATCH),
+  LN_FOR_EACH_ISA(DEEP_DIRECT),
   LN_FOR_EACH_ISA(DIRECT),
   IM2COL(im2col_plan),
   LN_FOR_EACH_ISA(ANY_BATCH),

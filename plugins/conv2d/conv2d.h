@@ -62,6 +62,11 @@ static inline sizes planned_sizes(const conv2d *o, const ln_infer *io) {
 /* db[k] = sum over n,oy,ox of dy[n,k,oy,ox] where it is wanted. */
 ln_status conv2d_bias_gradient(const sizes *s, const ln_call *call);
 
+/* deep_weights.c: dw for which weights are many and outputs few. */
+bool conv2d_is_deep(const sizes *s);
+int64_t conv2d_deep_scratch(const sizes *s); /* bytes */
+ln_status conv2d_deep_backward_weights(const void *self, const ln_call *call);
+
 /* What a call returns to which host->packed gave nothing. */
 static inline ln_status not_packed(const ln_call *call) {
   return call->host->cancelled(call->host) ? LN_CANCELLED : LN_FAILED;
@@ -90,6 +95,8 @@ ln_status im2col_backward(const void *self, const ln_call *call);
   DECLARE_WEIGHTS(winograd, suffix)                                            \
   ln_status winograd_any_plan_##suffix(const void *self, ln_infer *io);        \
   DECLARE_METHOD(direct, suffix)                                               \
+  ln_status direct_deep_plan_##suffix(const void *self, ln_infer *io);         \
+  ln_status direct_deep_backward_##suffix(const void *self, const ln_call *c); \
   DECLARE_METHOD(batch, suffix)                                                \
   ln_status batch_any_plan_##suffix(const void *self, ln_infer *io);           \
   DECLARE_METHOD(batch_winograd, suffix)                                       \

@@ -413,6 +413,21 @@ static ln_status data_gradient(const sizes *s, const ln_call *call) {
   return run(&p, call);
 }
 
+/* Deep layers: dw comes from deep_weights.c, once for the whole batch. */
+ln_status LN_FOR_ISA(direct_deep_plan)(const void *self, ln_infer *io) {
+  const sizes s = planned_sizes(self, io);
+  if (!conv2d_is_deep(&s)) return LN_UNSUITED;
+  const ln_status status = LN_FOR_ISA(direct_plan)(self, io);
+  io->scratch = larger(io->scratch, conv2d_deep_scratch(&s));
+  return status;
+}
+
+ln_status LN_FOR_ISA(direct_deep_backward)(const void *self,
+                                           const ln_call *call) {
+  const sizes s = sizes_of(self, call);
+  return data_gradient(&s, call);
+}
+
 ln_status LN_FOR_ISA(direct_backward)(const void *self, const ln_call *call) {
   const sizes s = sizes_of(self, call);
   ln_status status = LN_OK;

@@ -29,7 +29,7 @@ typedef struct job {
   int64_t channel_blocks;
   spectrum V, M;
   bool makes_U; /* where it is used, `at_once` channels at a time */
-  int64_t at_once;
+  int64_t at_once, together; /* together: panels that share a look at V */
   int64_t U_frequency; /* floats of a panel's frequency */
   packing filters;
   const float *U, *shared_V, *bias;
@@ -41,7 +41,9 @@ enum {
   WANTED_TASKS = 8, /* at least, so that threads have something to share */
   MOST_U_BYTES = 8 << 20,
   FEW_TILES = 2 * LN_MOST_ROWS,
-  MOST_TILES = 16 * LN_MOST_ROWS /* to make U for, while training */
+  MOST_TILES = 16 * LN_MOST_ROWS, /* to make U for, while training */
+  MOST_TOGETHER = 2,
+  FAR_BYTES = 1 << 20 /* of a V that every panel has to fetch from afar */
 };
 
 /* Tiles of a block: so many that a panel of U is worth loading, so few that
@@ -81,7 +83,12 @@ static job job_of(int64_t N, int64_t C, int64_t K, int64_t OH, int64_t OW,
   j.V =
       spectrum_of(j.channel_blocks, shares_V(&j) ? all : j.t.tiles, LN_VECTOR);
   j.M = spectrum_of(1, j.t.tiles, PANEL);
-  j.at_once = !j.makes_U ? C : all > FEW_TILES ? 8 * LN_VECTOR : 2 * LN_VECTOR;
+  const bool far = spectrum_floats(&j.V) * (int64_t)sizeof(float) > FAR_BYTES;
+  j.together = j.makes_U && far ? MOST_TOGETHER : 1;
+  if (j.makes_U) j.groups = divide_up(j.panels, j.together);
+  j.at_once = !j.makes_U        ? C
+              : all > FEW_TILES ? 8 * LN_VECTOR / j.together
+                                : 2 * LN_VECTOR;
   j.U_frequency = U_frequency_of(j.at_once);
   return j;
 }
@@ -106,7 +113,7 @@ static int64_t made_V_floats(const job *j) {
   return shares_V(j) ? 0 : spectrum_floats(&j->V);
 }
 static int64_t made_U_floats(const job *j) {
-  return j->makes_U ? FREQUENCIES * j->U_frequency : 0;
+  return j->makes_U ? j->together * FREQUENCIES * j->U_frequency : 0;
 }
 static int64_t output_floats(const job *j) {
   return smaller(j->t.rows, j->t.down) * j->t.m * j->OW * LN_VECTOR;
@@ -114,7 +121,7 @@ static int64_t output_floats(const job *j) {
 
 static int64_t scratch_bytes(const job *j) {
   const int64_t after_V =
-      made_U_floats(j) + spectrum_floats(&j->M) + output_floats(j);
+      made_U_floats(j) + j->together * spectrum_floats(&j->M) + output_floats(j);
   return (made_V_floats(j) + larger(window_floats(&j->t), after_V)) *
          (int64_t)sizeof(float);
 }
@@ -204,24 +211,42 @@ static const float *U_of(const job *j, int64_t panel, int64_t c, int64_t end,
   return room;
 }
 
-static void compute_panel(const job *j, int64_t row, int64_t end, int64_t panel,
-                          const float *V, float *scratch) {
+static int vectors_of(const job *j, int64_t panel) {
+  return (int)(width_of_panel(j->K, panel) / LN_VECTOR);
+}
+
+/* M (+)= of channels [c, end). */
+static void multiply(const job *j, int64_t tiles, int64_t panel, int f,
+                     int64_t c, int64_t end, const float *V, const float *U,
+                     float *M) {
+  if (j->filters.lanes)
+    send_for_lanes(&j->filters, panel, end, j->at_once, f);
+  ln_row_product(tiles, vectors_of(j, panel), end - c,
+                 V + c / LN_VECTOR * j->V.per_block + f * j->V.per_frequency,
+                 j->V.per_block, U + f * j->U_frequency, c > 0,
+                 M + f * j->M.per_frequency);
+}
+
+/* Panels [panel, panel + panels), at most `together`. */
+static void compute_panels(const job *j, int64_t row, int64_t end,
+                           int64_t panel, int64_t panels, const float *V,
+                           float *scratch) {
   float *M = scratch + made_U_floats(j);
+  const int64_t M_floats = spectrum_floats(&j->M);
   const int64_t tiles = (end - row) * j->t.across;
-  const int vectors = (int)(width_of_panel(j->K, panel) / LN_VECTOR);
   for (int64_t c = 0; c < j->C; c += j->at_once) {
-    const int64_t channels = smaller(j->C - c, j->at_once);
-    const float *from = V + c / LN_VECTOR * j->V.per_block;
-    const float *U = U_of(j, panel, c, c + channels, scratch);
-    for (int f = 0; f < FREQUENCIES; f++) {
-      if (j->filters.lanes)
-        send_for_lanes(&j->filters, panel, c + channels, j->at_once, f);
-      ln_row_product(tiles, vectors, channels, from + f * j->V.per_frequency,
-                     j->V.per_block, U + f * j->U_frequency, c > 0,
-                     M + f * j->M.per_frequency);
-    }
+    const int64_t next = smaller(c + j->at_once, j->C);
+    const float *U[MOST_TOGETHER];
+    for (int64_t p = 0; p < panels; p++)
+      U[p] = U_of(j, panel + p, c, next,
+                  scratch + p * FREQUENCIES * j->U_frequency);
+    for (int f = 0; f < FREQUENCIES; f++)
+      for (int64_t p = 0; p < panels; p++)
+        multiply(j, tiles, panel + p, f, c, next, V, U[p], M + p * M_floats);
   }
-  output_panel(j, row, end, panel, vectors, M, M + spectrum_floats(&j->M));
+  for (int64_t p = 0; p < panels; p++)
+    output_panel(j, row, end, panel + p, vectors_of(j, panel + p),
+                 M + p * M_floats, M + j->together * M_floats);
 }
 
 /* Where V of rows [row, end) is. */
@@ -237,9 +262,10 @@ static void compute_task(const job *j, int64_t task, float *scratch) {
   const int64_t row = task / j->groups * j->t.rows, group = task % j->groups;
   const int64_t end = end_of_block(j, row);
   const float *V = V_of(j, row, end, scratch);
-  for (int64_t p = j->panels * group / j->groups;
-       p < j->panels * (group + 1) / j->groups; p++)
-    compute_panel(j, row, end, p, V, scratch + made_V_floats(j));
+  const int64_t last = j->panels * (group + 1) / j->groups;
+  for (int64_t p = j->panels * group / j->groups; p < last; p += j->together)
+    compute_panels(j, row, end, p, smaller(j->together, last - p), V,
+                   scratch + made_V_floats(j));
 }
 
 static void compute_tasks(void *arg, const ln_chunk *chunk) {

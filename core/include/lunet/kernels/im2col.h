@@ -59,12 +59,14 @@ static inline void ln_fold_row_(const ln_patches *p, const float *in,
     for (int64_t o = begin; o < end; o++) row[o * stride + offset] += in[o];
 }
 
-/* image (channels, height, width) -> columns. */
-static inline void ln_unfold(const ln_patches *p, const float *image,
-                             float *columns) {
+/* image (channels, height, width) -> columns, whose rows are `row` floats
+ * apart: several images may lie side by side. */
+static inline void ln_unfold_beside(const ln_patches *p, const float *image,
+                                    float *columns, int64_t row) {
+  const int64_t gap = row - p->places[0] * p->places[1];
   for (int64_t c = 0; c < p->channels; c++)
     for (int64_t ky = 0; ky < p->kernel[0]; ky++)
-      for (int64_t kx = 0; kx < p->kernel[1]; kx++)
+      for (int64_t kx = 0; kx < p->kernel[1]; kx++, columns += gap)
         for (int64_t oy = 0; oy < p->places[0]; oy++) {
           const int64_t iy =
               oy * p->stride[0] + ky * p->dilation[0] - p->pad[0];
@@ -74,6 +76,12 @@ static inline void ln_unfold(const ln_patches *p, const float *image,
                          kx * p->dilation[1] - p->pad[1], columns);
           columns += p->places[1];
         }
+}
+
+/* One image alone. */
+static inline void ln_unfold(const ln_patches *p, const float *image,
+                             float *columns) {
+  ln_unfold_beside(p, image, columns, p->places[0] * p->places[1]);
 }
 
 /* Adds columns onto the image: each element to the pixel that it came from. */
