@@ -11,6 +11,27 @@ static const float *plane_of(const float *x, const sizes *s, int64_t n,
   return x + (n * s->C + c) * s->pixels;
 }
 
+/* A block of sums has a price, which a small plane is not worth: as many of
+ * them as fill one lie side by side first. */
+static void add_small_planes(const sizes *s, const float *x, int64_t c,
+                             ln_moments *m) {
+  float room[LN_SUM_BLOCK];
+  int64_t filled = 0;
+  for (int64_t n = 0; n < s->N; n++) {
+    ln_copy_short(room + filled, plane_of(x, s, n, c), s->pixels);
+    filled += s->pixels;
+    if (n + 1 < s->N && filled + s->pixels <= LN_SUM_BLOCK) continue;
+    ln_moments_add(m, room, filled);
+    filled = 0;
+  }
+}
+
+static void add_planes(const sizes *s, const float *x, int64_t c,
+                       ln_moments *m) {
+  for (int64_t n = 0; n < s->N; n++)
+    ln_moments_add(m, plane_of(x, s, n, c), s->pixels);
+}
+
 ln_status LN_FOR_ISA(parts_forward_partial)(const void *self,
                                             const ln_call *call) {
   (void)self;
@@ -18,8 +39,10 @@ ln_status LN_FOR_ISA(parts_forward_partial)(const void *self,
   ln_moments *moments = (void *)call->partial;
   for (int64_t c = 0; c < s.C; c++) {
     moments[c] = (ln_moments){ 0, 0, 0 };
-    for (int64_t n = 0; n < s.N; n++)
-      ln_moments_add(&moments[c], plane_of(ln_x(call, 0), &s, n, c), s.pixels);
+    if (2 * s.pixels <= LN_SUM_BLOCK)
+      add_small_planes(&s, ln_x(call, 0), c, &moments[c]);
+    else
+      add_planes(&s, ln_x(call, 0), c, &moments[c]);
   }
   return LN_OK;
 }

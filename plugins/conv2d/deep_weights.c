@@ -15,11 +15,11 @@
 #include <string.h>
 
 enum {
-  MOST_OUTPUTS = 256, /* of an image, for a layer to count as deep ... */
+  MOST_OUTPUTS = 256,    /* of an image, for a layer to count as deep ... */
   LEAST_BYTES = 1 << 20, /* and of its weights */
-  ROWS = 288,    /* of columns, of a task: about so many */
-  FILTERS = 256, /* of a task */
-  DEPTH = 512    /* pixels side by side, about */
+  ROWS = 288,            /* of columns, of a task: about so many */
+  FILTERS = 256,         /* of a task */
+  DEPTH = 512            /* pixels side by side, about */
 };
 
 typedef struct job {
@@ -94,8 +94,7 @@ static void copy_dy(const job *j, const part *p, int64_t n, int64_t images,
   for (int64_t k = 0; k < p->filters; k++)
     for (int64_t i = 0; i < images; i++, to += j->pixels)
       memcpy(to,
-             ln_dy(j->call, 0) +
-                 ((n + i) * j->s->K + first + k) * j->pixels,
+             ln_dy(j->call, 0) + ((n + i) * j->s->K + first + k) * j->pixels,
              (size_t)j->pixels * sizeof *to);
 }
 
@@ -128,9 +127,9 @@ ln_status conv2d_deep_backward_weights(const void *self, const ln_call *call) {
   j.call = call;
   const ln_status status =
       ln_dw(call, 0)
-          ? call->host->parallel_for(
-                call, s.G * j.filter_parts * j.channel_parts, 1, compute_tasks,
-                &j)
+          ? call->host->parallel_for(call,
+                                     s.G * j.filter_parts * j.channel_parts, 1,
+                                     compute_tasks, &j)
           : LN_OK;
   return status ? status : conv2d_bias_gradient(&s, call);
 }

@@ -30,7 +30,7 @@ typedef struct job {
   spectrum V, M;
   bool makes_U; /* where it is used, `at_once` channels at a time */
   int64_t at_once, together; /* together: panels that share a look at V */
-  int64_t U_frequency; /* floats of a panel's frequency */
+  int64_t U_frequency;       /* floats of a panel's frequency */
   packing filters;
   const float *U, *shared_V, *bias;
   bool rectify;
@@ -120,8 +120,9 @@ static int64_t output_floats(const job *j) {
 }
 
 static int64_t scratch_bytes(const job *j) {
-  const int64_t after_V =
-      made_U_floats(j) + j->together * spectrum_floats(&j->M) + output_floats(j);
+  const int64_t after_V = made_U_floats(j) +
+                          j->together * spectrum_floats(&j->M) +
+                          output_floats(j);
   return (made_V_floats(j) + larger(window_floats(&j->t), after_V)) *
          (int64_t)sizeof(float);
 }
@@ -219,8 +220,7 @@ static int vectors_of(const job *j, int64_t panel) {
 static void multiply(const job *j, int64_t tiles, int64_t panel, int f,
                      int64_t c, int64_t end, const float *V, const float *U,
                      float *M) {
-  if (j->filters.lanes)
-    send_for_lanes(&j->filters, panel, end, j->at_once, f);
+  if (j->filters.lanes) send_for_lanes(&j->filters, panel, end, j->at_once, f);
   ln_row_product(tiles, vectors_of(j, panel), end - c,
                  V + c / LN_VECTOR * j->V.per_block + f * j->V.per_frequency,
                  j->V.per_block, U + f * j->U_frequency, c > 0,

@@ -21,11 +21,11 @@
 #include "winograd.h"
 
 enum {
-  MOST_OWN_BYTES = 640 << 10, /* of a dU, for work by tiles */
-  OWN_BATCH_BYTES = 768 << 10,  /* of its V and Z */
+  MOST_OWN_BYTES = 640 << 10,  /* of a dU, for work by tiles */
+  OWN_BATCH_BYTES = 768 << 10, /* of its V and Z */
   SHARED_BATCH_BYTES = 8 << 20,
-  MOST_TASKS = 8,  /* by tiles; each has a sum of the size of dw */
-  FEWEST_TILES = 48, /* of such a task */
+  MOST_TASKS = 8,         /* by tiles; each has a sum of the size of dw */
+  FEWEST_TILES = 48,      /* of such a task */
   MOST_CHANNEL_BLOCKS = 4 /* of a task by weights */
 };
 
@@ -56,9 +56,9 @@ static int64_t rows_of_all(const job *j) {
 
 /* Rows of tiles of about equal batches, each made of whole blocks. */
 static int64_t rows_of_batch(const job *j, int64_t rows, int64_t bytes) {
-  const int64_t row_bytes = FREQUENCIES * j->t.across * (int64_t)sizeof(float) *
-                            (j->channel_blocks * LN_VECTOR +
-                             j->panels * j->panel);
+  const int64_t row_bytes =
+      FREQUENCIES * j->t.across * (int64_t)sizeof(float) *
+      (j->channel_blocks * LN_VECTOR + j->panels * j->panel);
   const int64_t batches = divide_up(rows, larger(bytes / row_bytes, j->t.rows));
   return divide_up(divide_up(rows, batches), j->t.rows) * j->t.rows;
 }
@@ -72,13 +72,12 @@ static void share_tiles(job *j) {
   const int64_t most = smaller(MOST_TASKS, rows);
   j->tasks = larger(1, smaller(most, rows * j->t.across / FEWEST_TILES));
   j->part_blocks = j->channel_blocks;
-  j->batch_rows =
-      rows_of_batch(j, divide_up(rows, j->tasks), OWN_BATCH_BYTES);
+  j->batch_rows = rows_of_batch(j, divide_up(rows, j->tasks), OWN_BATCH_BYTES);
 }
 
 static void share_weights(job *j) {
-  j->part_blocks =
-      larger(1, smaller(MOST_CHANNEL_BLOCKS, j->channel_blocks * j->panels / 8));
+  j->part_blocks = larger(
+      1, smaller(MOST_CHANNEL_BLOCKS, j->channel_blocks * j->panels / 8));
   j->tasks = j->panels * parts_of_panel(j);
   j->batch_rows =
       rows_of_batch(j, larger(rows_of_all(j), 1), SHARED_BATCH_BYTES);
@@ -317,8 +316,8 @@ static void store_filters(void *arg, const ln_chunk *chunk) {
 ln_status LN_FOR_ISA(winograd_weights_plan)(const sizes *s, ln_infer *io) {
   const job j = job_of(s);
   const int64_t shared = spectrum_floats(&j.V) + spectrum_floats(&j.Z);
-  const int64_t workspace = j.by_tiles ? j.tasks * sum_floats(&j)
-                                       : shared + sum_floats(&j);
+  const int64_t workspace =
+      j.by_tiles ? j.tasks * sum_floats(&j) : shared + sum_floats(&j);
   const int64_t scratch =
       j.by_tiles ? j.panels * dU_floats(&j) + shared + window_floats(&j.t)
                  : larger(dU_floats(&j), window_floats(&j.t));
