@@ -40,7 +40,7 @@ static job job_of(const sizes *s) {
 }
 
 bool conv2d_is_deep(const sizes *s) {
-  return s->OH * s->OW <= MOST_OUTPUTS &&
+  return s->OH * s->OW <= MOST_OUTPUTS && s->KH * s->KW <= ROWS &&
          s->K * s->CG * s->KH * s->KW * (int64_t)sizeof(float) >= LEAST_BYTES;
 }
 

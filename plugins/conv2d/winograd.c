@@ -77,15 +77,14 @@ static job job_of(int64_t N, int64_t C, int64_t K, int64_t OH, int64_t OW,
   if (j.makes_U) j.t = tiling_of(N, j.t.m, OH, OW, all);
   j.panels = divide_up(K, PANEL);
   const int64_t blocks = larger(blocks_of(&j.t), 1);
-  j.groups =
-      j.makes_U ? j.panels : smaller(j.panels, divide_up(WANTED_TASKS, blocks));
   j.channel_blocks = divide_up(C, LN_VECTOR);
-  j.V =
-      spectrum_of(j.channel_blocks, shares_V(&j) ? all : j.t.tiles, LN_VECTOR);
-  j.M = spectrum_of(1, j.t.tiles, PANEL);
+  j.V = spectrum_of(j.channel_blocks, all, LN_VECTOR);
   const bool far = spectrum_floats(&j.V) * (int64_t)sizeof(float) > FAR_BYTES;
   j.together = j.makes_U && far ? MOST_TOGETHER : 1;
-  if (j.makes_U) j.groups = divide_up(j.panels, j.together);
+  j.groups = j.makes_U ? divide_up(j.panels, j.together)
+                       : smaller(j.panels, divide_up(WANTED_TASKS, blocks));
+  if (!shares_V(&j)) j.V = spectrum_of(j.channel_blocks, j.t.tiles, LN_VECTOR);
+  j.M = spectrum_of(1, j.t.tiles, PANEL);
   j.at_once = !j.makes_U        ? C
               : all > FEW_TILES ? 8 * LN_VECTOR / j.together
                                 : 2 * LN_VECTOR;

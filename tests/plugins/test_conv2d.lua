@@ -402,6 +402,7 @@ TestMethods = {}
 local tiles = { out_channels = 20, kernel_size = 3, padding = 1 }
 local fives = { out_channels = 18, kernel_size = 5, padding = 2 }
 local depthwise = { out_channels = 5, kernel_size = 3, groups = 5 }
+local deep = { out_channels = 260, kernel_size = 3, stride = 2, padding = 1 }
 
 local examples = {
   { "winograd", tiles, { 2, 17, 7, 9 } },
@@ -416,6 +417,7 @@ local examples = {
     { 2, 3, 7, 9 } },
   { "direct", { out_channels = 33, kernel_size = 3, stride = 2 },
     { 2, 3, 7, 9 } },
+  { "direct", deep, { 2, 128, 7, 9 } },
 }
 
 function TestMethods:test_a_batch_of_none()
@@ -474,10 +476,22 @@ function TestMethods:test_winograd_with_many_weights()
   end
 end
 
--- So many tiles that the gradient of w goes through them in two batches.
+-- So many tiles that the gradient of w goes through them in two batches: where
+-- a task takes some of the tiles, and where it takes some of the weights.
 function TestMethods:test_winograd_with_many_tiles()
   helpers.assert_equals_textbook("conv2d", "winograd",
     { out_channels = 32, kernel_size = 3 }, random { 2, 16, 102, 101 })
+  helpers.assert_equals_textbook("conv2d", "winograd",
+    { out_channels = 100, kernel_size = 3 }, random { 1, 64, 54, 106 })
+end
+
+-- Many weights, few outputs: dw is a product over several images at a time.
+function TestMethods:test_direct_in_deep_layers()
+  helpers.assert_equals_textbook("conv2d", "direct", deep,
+    random { 22, 128, 9, 10 })
+  helpers.assert_equals_textbook("conv2d", "direct",
+    { out_channels = 320, kernel_size = 3, stride = 2, groups = 2 },
+    random { 3, 192, 9, 9 })
 end
 
 function TestMethods:test_rectify_in_passing()
