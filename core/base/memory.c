@@ -7,8 +7,7 @@
 
 enum {
   ALIGNMENT = 64,
-  HUGE_PAGE = 2 << 20,
-  LARGE = HUGE_PAGE /* from here on whole huge pages are worth asking for */
+  HUGE_PAGE = 2 << 20 /* from here on they are asked for */
 };
 
 static _Atomic int64_t allocations;
@@ -28,7 +27,7 @@ static void ask_for_huge_pages(void *p, size_t bytes) {
 
 void *ln_alloc(size_t bytes) {
   void *p = NULL;
-  const bool large = bytes >= LARGE;
+  const bool large = bytes >= HUGE_PAGE;
   allocations++;
   if (!posix_memalign(&p, large ? HUGE_PAGE : ALIGNMENT, bytes ? bytes : 1)) {
     if (large) ask_for_huge_pages(p, bytes);

@@ -3,6 +3,7 @@
 #ifndef CONV2D_H
 #define CONV2D_H
 
+#include <lunet/kernels/im2col.h>
 #include <lunet/kernels/per_isa.h>
 #include <lunet/plugin.h>
 
@@ -57,6 +58,20 @@ static inline sizes sizes_of(const conv2d *o, const ln_call *call) {
 
 static inline sizes planned_sizes(const conv2d *o, const ln_infer *io) {
   return sizes_from(o, io->x[0].dim, io->y[0].dim);
+}
+
+/* The patches of a group, as columns of a matrix. */
+static inline ln_patches patches_of(const sizes *s) {
+  return (ln_patches){
+    .channels = s->CG,
+    .height = s->H,
+    .width = s->W,
+    .kernel = { s->KH, s->KW },
+    .stride = { s->S[0], s->S[1] },
+    .dilation = { s->D[0], s->D[1] },
+    .pad = { s->P[0], s->P[1] },
+    .places = { s->OH, s->OW },
+  };
 }
 
 /* db[k] = sum over n,oy,ox of dy[n,k,oy,ox] where it is wanted. */

@@ -10,8 +10,6 @@
  * all images, so each weight is one sum in a fixed order. */
 #include "conv2d.h"
 
-#include <lunet/kernels/im2col.h>
-
 #include <string.h>
 
 enum {
@@ -73,14 +71,8 @@ static part part_of(const job *j, int64_t task) {
 static void unfold(const job *j, const part *p, int64_t n, int64_t images,
                    float *columns) {
   const sizes *s = j->s;
-  const ln_patches patches = { .channels = p->channels,
-                               .height = s->H,
-                               .width = s->W,
-                               .kernel = { s->KH, s->KW },
-                               .stride = { s->S[0], s->S[1] },
-                               .dilation = { s->D[0], s->D[1] },
-                               .pad = { s->P[0], s->P[1] },
-                               .places = { s->OH, s->OW } };
+  ln_patches patches = patches_of(s);
+  patches.channels = p->channels;
   for (int64_t i = 0; i < images; i++)
     ln_unfold_beside(&patches,
                      ln_x(j->call, 0) +

@@ -11,22 +11,7 @@
  * there the image is its own matrix. */
 #include "conv2d.h"
 
-#include <lunet/kernels/im2col.h>
-
 #include <string.h>
-
-static ln_patches patches_of(const sizes *s) {
-  return (ln_patches){
-    .channels = s->CG,
-    .height = s->H,
-    .width = s->W,
-    .kernel = { s->KH, s->KW },
-    .stride = { s->S[0], s->S[1] },
-    .dilation = { s->D[0], s->D[1] },
-    .pad = { s->P[0], s->P[1] },
-    .places = { s->OH, s->OW },
-  };
-}
 
 /* Is the image its own matrix of columns? */
 static bool is_pointwise(const conv2d *o) {

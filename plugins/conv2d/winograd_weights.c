@@ -29,11 +29,6 @@ enum {
   MOST_CHANNEL_BLOCKS = 4 /* of a task by weights */
 };
 
-/* Channels and filters that meet: a panel of these, some blocks of those. */
-typedef struct part {
-  int64_t panel, begin, end;
-} part;
-
 typedef struct job {
   const ln_call *call;
   tiling t; /* its blocks are what is transformed in one go */
@@ -46,7 +41,6 @@ typedef struct job {
   int64_t tasks, part_blocks; /* part_blocks: blocks of channels of a part */
   int64_t batch_rows;         /* rows of tiles of a batch */
   spectrum V, Z;              /* of a batch */
-  float *V_at, *Z_at;         /* by weights: where they are shared */
   float *sums; /* [task by tiles][filters / LN_VECTOR][c][tap], lanes */
 } job;
 
@@ -63,8 +57,20 @@ static int64_t rows_of_batch(const job *j, int64_t rows, int64_t bytes) {
   return divide_up(divide_up(rows, batches), j->t.rows) * j->t.rows;
 }
 
+/* Channels and filters that meet: a panel of these, some blocks of those. By
+ * tiles all blocks, so that there are as many parts as panels. */
+typedef struct part {
+  int64_t panel, begin, end;
+} part;
+
 static int64_t parts_of_panel(const job *j) {
   return divide_up(j->channel_blocks, j->part_blocks);
+}
+
+static part part_of(const job *j, int64_t i) {
+  const int64_t parts = parts_of_panel(j), begin = i % parts * j->part_blocks;
+  return (part){ i / parts, begin,
+                 smaller(begin + j->part_blocks, j->channel_blocks) };
 }
 
 static void share_tiles(job *j) {
@@ -93,7 +99,10 @@ static job job_of(const sizes *s) {
   j.by_tiles = FREQUENCIES * j.channel_blocks * LN_VECTOR * j.panels * j.panel *
                    (int64_t)sizeof(float) <=
                MOST_OWN_BYTES;
-  (j.by_tiles ? share_tiles : share_weights)(&j);
+  if (j.by_tiles)
+    share_tiles(&j);
+  else
+    share_weights(&j);
   const int64_t tiles = j.batch_rows * j.t.across;
   j.V = spectrum_of(j.channel_blocks, tiles, LN_VECTOR);
   j.Z = spectrum_of(j.panels, tiles, j.panel);
@@ -218,33 +227,40 @@ static void add_batch(const job *j, int64_t row, int64_t end, bool adds,
   for (int64_t r = row; r < end; r += j->t.rows)
     transform_block(j, row, r, smaller(r + j->t.rows, end), m->window, m->V,
                     m->Z);
-  for (int64_t p = 0; p < j->panels; p++)
-    multiply(j, &(part){ p, 0, j->channel_blocks }, (end - row) * j->t.across,
-             m->V, m->Z, adds, m->dU + p * dU_floats(j));
+  for (int64_t i = 0; i < j->panels; i++) {
+    const part p = part_of(j, i);
+    multiply(j, &p, (end - row) * j->t.across, m->V, m->Z, adds,
+             m->dU + i * dU_floats(j));
+  }
+}
+
+static void compute_task(const job *j, int64_t task, const own_memory *m) {
+  const int64_t first = rows_of_all(j) * task / j->tasks;
+  const int64_t end = rows_of_all(j) * (task + 1) / j->tasks;
+  int64_t row = first;
+  do { /* once for a batch of none: then dw is 0 */
+    const int64_t next = smaller(row + j->batch_rows, end);
+    add_batch(j, row, next, row > first, m);
+    row = next;
+  } while (row < end);
+  for (int64_t i = 0; i < j->panels; i++) {
+    const part p = part_of(j, i);
+    add_part(j, &p, m->dU + i * dU_floats(j), false,
+             j->sums + task * sum_floats(j));
+  }
 }
 
 static void some_tiles(void *arg, const ln_chunk *chunk) {
   const job *j = arg;
   const own_memory m = own_memory_of(j, chunk->scratch);
-  for (int64_t i = chunk->begin; i < chunk->end; i++) {
-    const int64_t first = rows_of_all(j) * i / j->tasks;
-    const int64_t end = rows_of_all(j) * (i + 1) / j->tasks;
-    int64_t row = first;
-    do {
-      const int64_t next = smaller(row + j->batch_rows, end);
-      add_batch(j, row, next, row > first, &m);
-      row = next;
-    } while (row < end);
-    for (int64_t p = 0; p < j->panels; p++)
-      add_part(j, &(part){ p, 0, j->channel_blocks }, m.dU + p * dU_floats(j),
-               false, j->sums + i * sum_floats(j));
-  }
+  for (int64_t i = chunk->begin; i < chunk->end; i++) compute_task(j, i, &m);
 }
 
 /* ---- by weights ---------------------------------------------------------- */
 
 typedef struct batch {
   const job *j;
+  float *V, *Z;     /* behind the sums */
   int64_t row, end; /* of tiles */
 } batch;
 
@@ -254,28 +270,26 @@ static void share_blocks(void *arg, const ln_chunk *chunk) {
   for (int64_t i = chunk->begin; i < chunk->end; i++) {
     const int64_t row = b->row + i * j->t.rows;
     transform_block(j, b->row, row, smaller(row + j->t.rows, b->end),
-                    chunk->scratch, j->V_at, j->Z_at);
+                    chunk->scratch, b->V, b->Z);
   }
 }
 
 static void some_weights(void *arg, const ln_chunk *chunk) {
   const batch *b = arg;
   const job *j = b->j;
-  const int64_t parts = parts_of_panel(j);
   for (int64_t i = chunk->begin; i < chunk->end; i++) {
-    const int64_t begin = i % parts * j->part_blocks;
-    const part p = { i / parts, begin,
-                     smaller(begin + j->part_blocks, j->channel_blocks) };
-    multiply(j, &p, (b->end - b->row) * j->t.across, j->V_at, j->Z_at, false,
+    const part p = part_of(j, i);
+    multiply(j, &p, (b->end - b->row) * j->t.across, b->V, b->Z, false,
              chunk->scratch);
     add_part(j, &p, chunk->scratch, b->row > 0, j->sums);
   }
 }
 
-static ln_status batch_by_batch(job *j) {
+static ln_status batch_by_batch(const job *j) {
   const ln_host *host = j->call->host;
   const int64_t rows = rows_of_all(j);
-  batch b = { .j = j };
+  batch b = { .j = j, .V = j->sums + sum_floats(j) };
+  b.Z = b.V + spectrum_floats(&j->V);
   do {
     b.end = smaller(b.row + j->batch_rows, rows);
     ln_status s = host->parallel_for(
@@ -333,8 +347,6 @@ static ln_status weight_gradient(const sizes *s, const ln_call *call) {
   j.x = images_of(call->x[0]);
   j.dy = images_of(call->dy[0]);
   j.sums = call->workspace;
-  j.V_at = j.sums + sum_floats(&j);
-  j.Z_at = j.V_at + spectrum_floats(&j.V);
   const ln_status status =
       j.by_tiles ? host->parallel_for(call, j.tasks, 1, some_tiles, &j)
                  : batch_by_batch(&j);

@@ -24,7 +24,8 @@ local function inputs_of(spec)
   return { x, net_step.random_labels(spec.x[1], spec.classes) }
 end
 
--- All backwards follow one forward, which is not timed.
+-- All backwards follow one forward, which is not timed. Gradients of weights
+-- are new each time, as in a training step: added to nothing.
 local function backward_pass(layer, inputs, wanted)
   layer:requires_grad(wanted)
   local y = layer:forward(table.unpack(inputs))

@@ -21,14 +21,10 @@ enum {
   LN_COLUMN_ROWS = LN_VECTOR == 16 ? 8 : 4 /* of a column product */
 };
 
-/* ---- rows ---------------------------------------------------------------- */
+/* ---- sums of some rows, one or two vectors wide -------------------------- */
 
-/* rows and vectors are constants at the call. The blocks of `a` are `block`
- * floats apart. */
-LN_INLINE void ln_row_product_(const int rows, const int vectors,
-                               int64_t depth, const float *a, ptrdiff_t block,
-                               const float *b, bool adds, float *c) {
-  ln_vector sum[LN_MOST_ROWS][2];
+LN_INLINE void ln_begin_sums_(const int rows, const int vectors, bool adds,
+                              const float *c, ln_vector sum[][2]) {
 #pragma GCC unroll 14
   for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = (ln_vector){ 0 };
   if (adds)
@@ -37,6 +33,26 @@ LN_INLINE void ln_row_product_(const int rows, const int vectors,
 #pragma GCC unroll 2
       for (int v = 0; v < vectors; v++)
         sum[r][v] = ln_load(c + (r * vectors + v) * LN_VECTOR);
+}
+
+LN_INLINE void ln_store_sums_(const int rows, const int vectors,
+                              ln_vector sum[][2], float *c) {
+#pragma GCC unroll 14
+  for (int r = 0; r < rows; r++)
+#pragma GCC unroll 2
+    for (int v = 0; v < vectors; v++)
+      ln_store(c + (r * vectors + v) * LN_VECTOR, sum[r][v]);
+}
+
+/* ---- rows ---------------------------------------------------------------- */
+
+/* rows and vectors are constants at the call. The blocks of `a` are `block`
+ * floats apart. */
+LN_INLINE void ln_row_product_(const int rows, const int vectors,
+                               int64_t depth, const float *a, ptrdiff_t block,
+                               const float *b, bool adds, float *c) {
+  ln_vector sum[LN_MOST_ROWS][2];
+  ln_begin_sums_(rows, vectors, adds, c, sum);
   for (; depth > 0; depth -= LN_VECTOR, a += block) {
     const int64_t steps = depth < LN_VECTOR ? depth : LN_VECTOR;
 #pragma GCC unroll 2
@@ -50,11 +66,7 @@ LN_INLINE void ln_row_product_(const int rows, const int vectors,
       }
     }
   }
-#pragma GCC unroll 14
-  for (int r = 0; r < rows; r++)
-#pragma GCC unroll 2
-    for (int v = 0; v < vectors; v++)
-      ln_store(c + (r * vectors + v) * LN_VECTOR, sum[r][v]);
+  ln_store_sums_(rows, vectors, sum, c);
 }
 
 /* One function for each number of rows and vectors. */
@@ -111,15 +123,7 @@ LN_INLINE void ln_some_columns_(const int vectors, int64_t depth,
                                 const float *a, const float *b, bool adds,
                                 float *c) {
   ln_vector sum[LN_COLUMN_ROWS][2];
-#pragma GCC unroll 8
-  for (int r = 0; r < LN_COLUMN_ROWS; r++)
-    sum[r][0] = sum[r][1] = (ln_vector){ 0 };
-  if (adds)
-#pragma GCC unroll 8
-    for (int r = 0; r < LN_COLUMN_ROWS; r++)
-#pragma GCC unroll 2
-      for (int v = 0; v < vectors; v++)
-        sum[r][v] = ln_load(c + (r * vectors + v) * LN_VECTOR);
+  ln_begin_sums_(LN_COLUMN_ROWS, vectors, adds, c, sum);
 #pragma GCC unroll 2
   for (int64_t t = 0; t < depth; t++, a += LN_VECTOR) {
     const ln_vector b0 = ln_load(b);
@@ -131,11 +135,7 @@ LN_INLINE void ln_some_columns_(const int vectors, int64_t depth,
       if (vectors > 1) sum[r][1] += a[r] * b1;
     }
   }
-#pragma GCC unroll 8
-  for (int r = 0; r < LN_COLUMN_ROWS; r++)
-#pragma GCC unroll 2
-    for (int v = 0; v < vectors; v++)
-      ln_store(c + (r * vectors + v) * LN_VECTOR, sum[r][v]);
+  ln_store_sums_(LN_COLUMN_ROWS, vectors, sum, c);
 }
 
 /* All LN_VECTOR columns of one block of `a`. */
