@@ -5,9 +5,10 @@
  * workers inside have left. A worker that wakes too late finds the gate
  * closed and is not waited for.
  *
- * Invariant: `pool.job` is written only while the gate is closed and nobody
- * is inside; so whoever is inside may read it. `pool.gate` says both in one
- * word: bit 0 is set while it is open, the rest counts who is inside.
+ * Invariant: `pool.job` and the shares are set up only while the gate is
+ * closed and nobody is inside; so whoever is inside may read them.
+ * `pool.gate` says both in one word: bit 0 is set while it is open, the rest
+ * counts who is inside.
  *
  * Before a thread sleeps it says so (`sleepers`, `caller_waits`), then looks
  * at the gate again; who changes the gate looks at these afterwards. One of
@@ -32,9 +33,15 @@ typedef struct job {
   uint64_t denormals;
 } job;
 
+/* A thread's share of the tasks, on a line of the cache of its own. */
+typedef struct share {
+  _Alignas(128) _Atomic int64_t next; /* the first that nobody has taken */
+  int64_t end;
+} share;
+
 static struct {
   job job;
-  _Atomic int64_t next;   /* the first task that nobody has taken */
+  share shares[LN_MAX_THREADS];
   atomic_uint gate, jobs; /* `jobs` counts the openings of the gate */
   atomic_int sleepers, caller_waits;
   atomic_bool left_out; /* a task, because of Ctrl-C */
@@ -152,14 +159,32 @@ static bool wants_to_stop(const job *j) {
   return j->cancellable && ln_is_cancelled();
 }
 
-static void take_tasks(const job *j) {
+/* Each thread has a share of neighbouring tasks, the same in each job: what it
+ * wrote in one job it mostly finds in its own cache in the next. */
+static void share_out(int64_t n) {
+  const int64_t each = n / pool.threads, rest = n % pool.threads;
+  int64_t next = 0;
+  for (int i = 0; i < pool.threads; i++) {
+    atomic_store(&pool.shares[i].next, next);
+    pool.shares[i].end = next += each + (i < rest);
+  }
+}
+
+static bool take_share(const job *j, share *s) {
   int64_t index;
-  while ((index = atomic_fetch_add(&pool.next, 1)) < j->n) {
-    if (wants_to_stop(j)) {
-      atomic_store(&pool.left_out, true);
-      return;
-    }
+  while ((index = atomic_fetch_add(&s->next, 1)) < s->end) {
+    if (wants_to_stop(j)) return false;
     j->task(j->arg, index, slot);
+  }
+  return true;
+}
+
+/* Its own, then what others have not come to. */
+static void take_tasks(const job *j) {
+  for (int i = 0; i < pool.threads; i++) {
+    if (take_share(j, &pool.shares[(slot + i) % pool.threads])) continue;
+    atomic_store(&pool.left_out, true);
+    return;
   }
 }
 
@@ -192,7 +217,7 @@ static bool run_here(const job *j) {
 
 static bool run_on_pool(const job *j) {
   pool.job = *j;
-  atomic_store(&pool.next, 0);
+  share_out(j->n);
   atomic_store(&pool.left_out, false);
   in_task = true;
   open_gate();

@@ -38,7 +38,8 @@ typedef struct job {
 } job;
 
 enum {
-  WANTED_TASKS = 8, /* at least, so that threads have something to share */
+  WANTED_TASKS = 4,  /* at least, so that threads have something to share */
+  WANTED_BLOCKS = 8, /* where tiles are few, if they have LN_MOST_ROWS each */
   MOST_U_BYTES = 8 << 20,
   FEW_TILES = 2 * LN_MOST_ROWS,
   MOST_TILES = 16 * LN_MOST_ROWS, /* to make U for, while training */
@@ -47,16 +48,19 @@ enum {
 };
 
 /* Tiles of a block: so many that a panel of U is worth loading, so few that
- * their V stays in the cache. */
-static int64_t wanted_tiles(int64_t channels) {
+ * their V stays in the cache, and that there is a block for each thread. */
+static int64_t wanted_tiles(int64_t channels, int64_t all) {
   const int64_t in_cache = 131072 / (FREQUENCIES * larger(channels, 1));
-  return larger(4 * LN_MOST_ROWS, smaller(in_cache, 8 * LN_MOST_ROWS)) / 2;
+  const int64_t most =
+      larger(4 * LN_MOST_ROWS, smaller(in_cache, 8 * LN_MOST_ROWS)) / 2;
+  return smaller(most, larger(LN_MOST_ROWS, all / WANTED_BLOCKS));
 }
 
-/* V of a block of tiles is made once: by the only task that reads it or, where
- * several do, in advance. */
+/* V of a block of tiles is made by the task that reads it; but where many do,
+ * once and in advance. What another core made has to be fetched from there, so
+ * two tasks had better make it twice. */
 static bool shares_V(const job *j) {
-  return j->groups > 1;
+  return j->groups > 2;
 }
 
 /* A convolution of N images of C channels, to K channels of OH x OW.
@@ -66,15 +70,15 @@ static bool shares_V(const job *j) {
  * it has numbers. Then a task makes U for its panel alone, from w. */
 static job job_of(int64_t N, int64_t C, int64_t K, int64_t OH, int64_t OW,
                   int64_t R, bool training) {
-  job j = { .t = tiling_of(N, POINTS + 1 - R, OH, OW, wanted_tiles(C)),
+  job j = { .t = tiling_of(N, POINTS + 1 - R, OH, OW),
             .C = C,
             .K = K,
             .OH = OH,
             .OW = OW };
-  const int64_t all = N * j.t.down * j.t.across;
+  const int64_t all = j.t.tiles;
   j.makes_U = U_bytes(C, K) > MOST_U_BYTES &&
               all <= (training ? MOST_TILES : FEW_TILES);
-  if (j.makes_U) j.t = tiling_of(N, j.t.m, OH, OW, all);
+  if (!j.makes_U) j.t = cut_into_blocks(j.t, wanted_tiles(C, all));
   j.panels = divide_up(K, PANEL);
   const int64_t blocks = larger(blocks_of(&j.t), 1);
   j.channel_blocks = divide_up(C, LN_VECTOR);

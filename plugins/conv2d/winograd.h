@@ -29,13 +29,19 @@ typedef struct tiling {
   int64_t rows, tiles;     /* of a block */
 } tiling;
 
-/* Blocks of about `tiles`, all of about the same size. */
-static inline tiling tiling_of(int64_t N, int64_t m, int64_t OH, int64_t OW,
-                               int64_t tiles) {
+/* As one block. */
+static inline tiling tiling_of(int64_t N, int64_t m, int64_t OH, int64_t OW) {
   tiling t = {
     .N = N, .m = m, .down = divide_up(OH, m), .across = divide_up(OW, m)
   };
-  const int64_t all = larger(N * t.down, 1);
+  t.rows = larger(N * t.down, 1);
+  t.tiles = t.rows * t.across;
+  return t;
+}
+
+/* Into blocks of about `tiles`, all of about the same size. */
+static inline tiling cut_into_blocks(tiling t, int64_t tiles) {
+  const int64_t all = t.rows;
   t.rows = larger(1, smaller(all, tiles / t.across));
   t.rows = divide_up(all, divide_up(all, t.rows));
   t.tiles = t.rows * t.across;

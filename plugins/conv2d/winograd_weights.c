@@ -92,7 +92,7 @@ static void share_weights(job *j) {
 static job job_of(const sizes *s) {
   const int64_t m = POINTS + 1 - s->KH;
   job j = { .R = s->KH, .C = s->C, .K = s->K, .pad = { s->P[0], s->P[1] } };
-  j.t = tiling_of(s->N, m, s->OH, s->OW, 2 * LN_MOST_ROWS);
+  j.t = cut_into_blocks(tiling_of(s->N, m, s->OH, s->OW), 2 * LN_MOST_ROWS);
   j.channel_blocks = divide_up(s->C, LN_VECTOR);
   j.panel = s->K > LN_VECTOR ? 2 * LN_VECTOR : LN_VECTOR;
   j.panels = divide_up(s->K, j.panel);

@@ -72,6 +72,27 @@ END_TEST
 
 static atomic_int wrong_slots;
 
+enum { SHARES = 3 };
+
+/* Waits until as many tasks have begun as there are threads. */
+static void meet(void *arg, int64_t index, int slot) {
+  atomic_int *begun = arg;
+  if (slot != index) atomic_fetch_add(&wrong_slots, 1);
+  atomic_fetch_add(begun, 1);
+  while (atomic_load(begun) < SHARES) usleep(10);
+}
+
+/* So that a thread finds in its cache what it wrote there in the last job. */
+START_TEST(a_thread_begins_with_the_same_share) {
+  ck_ok(ln_set_num_threads(SHARES));
+  for (int i = 0; i < 100; i++) {
+    atomic_int begun = 0;
+    ln_parallel_all(SHARES, meet, &begun);
+  }
+  ck_assert_int_eq(wrong_slots, 0);
+}
+END_TEST
+
 static void same_slot(void *arg, int64_t index, int slot) {
   if (slot != *(int *)arg || !ln_in_parallel())
     atomic_fetch_add(&wrong_slots, 1);
@@ -208,8 +229,9 @@ START_TEST(numbers_of_threads_have_limits) {
 END_TEST
 
 RUN_TESTS("base: threads", every_task_runs_once, many_jobs_lose_no_task,
-          a_slot_has_one_task_at_a_time, nested_calls_stay_on_their_thread,
-          serially_means_as_in_a_task, a_child_makes_the_pool_anew,
-          cancel_leaves_tasks_out, work_that_must_be_whole_is,
+          a_slot_has_one_task_at_a_time, a_thread_begins_with_the_same_share,
+          nested_calls_stay_on_their_thread, serially_means_as_in_a_task,
+          a_child_makes_the_pool_anew, cancel_leaves_tasks_out,
+          work_that_must_be_whole_is,
           tasks_have_the_callers_setting_of_denormals,
           numbers_of_threads_have_limits)
