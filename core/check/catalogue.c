@@ -92,7 +92,8 @@ static const ln_check rows[] = {
   { "methods.textbook", "every method gives the textbook's numbers",
     "the faster method computes something else" },
   { "methods.activation", "an activation in passing is the one after",
-    "the row does not look at call->activation, or applies another function" },
+    "the row does not look at call->activation or call->shared, or applies "
+    "another function" },
   { "methods.parts", "a pass in parts gives what the whole gives",
     "a reduce forgets a slice, or merges wrongly" },
   { "methods.per_sample", "a row that is per_sample gives the same in slices",

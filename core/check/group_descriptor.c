@@ -191,7 +191,8 @@ static void check_method(ln_checking *c, const ln_kernel *k, int64_t index) {
               "\"%s\" needs an unknown instruction set, isa 0x%" PRIx64
               ", and is never used",
               name, k->isa);
-  if (k->activations & ~LN_ACCEPTS(LN_IS_RELU))
+  if (k->activations &
+      ~(LN_ACCEPTS(LN_IS_RELU) | LN_ACCEPTS(LN_IS_CHANNEL_AFFINE)))
     ln_report(c, "descriptor.methods",
               "\"%s\" accepts an unknown activation, 0x%" PRIx32, name,
               k->activations);
@@ -217,7 +218,7 @@ static void check_reserved(ln_checking *c) {
               l->traits & ~known_traits);
   if (c->known->library->plugin.reserved)
     ln_report(c, "descriptor.reserved", "a reserved field is not 0");
-  if (l->is != LN_IS_OPAQUE && l->is != LN_IS_RELU)
+  if (l->is < LN_IS_OPAQUE || l->is > LN_IS_CHANNEL_AFFINE)
     ln_remark(c, "descriptor.reserved", "`is` has an unknown meaning: %d",
               l->is);
 }

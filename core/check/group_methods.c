@@ -1,9 +1,10 @@
 /* group_methods.c - every method against the textbook, passes in parts and
- * slices against the whole, an activation in passing against one after, and
- * the instructions of a row against its label. */
+ * slices against the whole, an activation or batch norm in passing against one
+ * after, and the instructions of a row against its label. */
 #include <math.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/threads.h"
 #include "check/pieces.h"
 #include "check/stepping.h"
@@ -98,12 +99,59 @@ static void check_relu_of_nan(ln_checking *c, ln_trial *own) {
   own->x[0].at[0] = before;
 }
 
-static void check_activation(ln_checking *c, ln_trial *own) {
+/* ---- a batch norm of evaluation in passing ---- */
+
+/* Other numbers for each channel; mean[C], scale[C], shift[C]. */
+static float *new_affine(int64_t C) {
+  float *affine = ln_alloc((size_t)(3 * C + 1) * sizeof *affine);
+  for (int64_t i = 0; affine && i < 3 * C; i++)
+    affine[i] = 0.25f * (float)(i * 7 % 11) - 1;
+  return affine;
+}
+
+/* y, as a layer behind makes it. */
+static void apply_affine(const float *affine, ln_numbers *y) {
+  const int64_t N = y->shape.dim[0], C = y->shape.dim[1];
+  const int64_t plane = y->count ? y->count / N / C : 0;
+  for (int64_t i = 0; i < y->count; i++) {
+    const float *of = affine + i / plane % C;
+    y->at[i] = (y->at[i] - of[0]) * of[C] + of[2 * C];
+  }
+}
+
+static void check_affine(ln_checking *c, ln_trial *own, int32_t activation) {
+  const ln_way plain = { .evaluation = true };
+  ln_way passing = { .evaluation = true, .activation = activation };
+  float *affine = new_affine(own->y[0].shape.dim[1]);
+  passing.affine = affine;
+  if (affine && ln_trial_forward(own, &plain)) {
+    ln_numbers y = ln_numbers_copy(&own->y[0]);
+    apply_affine(affine, &y);
+    if (activation == LN_IS_RELU) relu(&y);
+    if (ln_trial_forward(own, &passing))
+      compare(c, "methods.activation", "y with a batch norm in passing", &y,
+              own->y, TOLERANCE);
+    ln_numbers_free(&y);
+  }
+  ln_free(affine);
+}
+
+static bool accepts(const ln_trial *own, int32_t is) {
   const ln_kernel *k = own->inference.kernel;
-  if (!k || !(k->activations & LN_ACCEPTS(LN_IS_RELU))) return;
-  check_relu(c, own, true);
-  check_relu(c, own, false);
-  check_relu_of_nan(c, own);
+  return k && (k->activations & LN_ACCEPTS(is));
+}
+
+static void check_activation(ln_checking *c, ln_trial *own) {
+  if (accepts(own, LN_IS_RELU)) {
+    check_relu(c, own, true);
+    check_relu(c, own, false);
+    check_relu_of_nan(c, own);
+  }
+  if (accepts(own, LN_IS_CHANNEL_AFFINE) && own->y[0].shape.rank > 1 &&
+      !ln_inference_in_parts(&own->inference)) {
+    check_affine(c, own, LN_IS_OPAQUE);
+    if (accepts(own, LN_IS_RELU)) check_affine(c, own, LN_IS_RELU);
+  }
 }
 
 /* ---- instruction sets ---- */

@@ -132,10 +132,8 @@ static void check_reshapes(ln_checking *c, ln_trial *t) {
     compare(c, "promises.reshapes", "dx", t->dy, t->dx, 1, 0);
 }
 
-static void check_meaning(ln_checking *c, ln_trial *t) {
+static void check_relu(ln_checking *c, ln_trial *t) {
   const ln_way way = { 0 };
-  if (c->known->layer.is != LN_IS_RELU || !same_size(&t->x[0], &t->y[0]))
-    return;
   if (t->x[0].count) t->x[0].at[0] = 0; /* the kink itself */
   if (!ln_trial_forward(t, &way)) return;
   ln_numbers y = ln_numbers_copy(&t->x[0]), dx = ln_numbers_copy(&t->dy[0]);
@@ -146,6 +144,38 @@ static void check_meaning(ln_checking *c, ln_trial *t) {
     compare(c, "promises.meaning", "dx of a relu", &dx, t->dx, 1, 0);
   ln_numbers_free(&y);
   ln_numbers_free(&dx);
+}
+
+/* What its reduce leaves, applied to x, is y. */
+static void check_affine(ln_checking *c, ln_trial *t) {
+  const ln_way way = { .evaluation = true };
+  const int64_t N = t->x[0].shape.dim[0], C = t->x[0].shape.dim[1];
+  if (!ln_inference_in_parts(&t->inference)) return;
+  if (t->inference.shared < 3 * C * (int64_t)sizeof(float)) {
+    ln_report(c, "promises.meaning",
+              "it is affine by channel, but has no room for mean[C], scale[C], "
+              "shift[C] in %" PRId64
+              " bytes of shared memory, with C = %" PRId64,
+              t->inference.shared, C);
+    return;
+  }
+  if (!ln_trial_forward(t, &way) || !t->x[0].count) return;
+  const float *affine = (const float *)(const void *)t->shared;
+  ln_numbers y = ln_numbers_copy(&t->x[0]);
+  for (int64_t i = 0; i < y.count; i++) {
+    const float *of = affine + i / (y.count / N / C) % C;
+    y.at[i] = (y.at[i] - of[0]) * of[C] + of[2 * C];
+  }
+  compare(c, "promises.meaning", "y of what is affine by channel", &y, t->y, 1,
+          1e-6);
+  ln_numbers_free(&y);
+}
+
+static void check_meaning(ln_checking *c, ln_trial *t) {
+  const int32_t is = c->known->layer.is;
+  if (is == LN_IS_OPAQUE || !same_size(&t->x[0], &t->y[0])) return;
+  if (is == LN_IS_RELU) check_relu(c, t);
+  if (is == LN_IS_CHANNEL_AFFINE && t->x[0].shape.rank > 1) check_affine(c, t);
 }
 
 void ln_group_promises(ln_checking *c) {

@@ -275,6 +275,14 @@ static void add_parts(frame *f, const pass *p, int s) {
                   ->data;
 }
 
+/* mean[C], scale[C], shift[C] of a layer behind. */
+static void add_affine(frame *f, const pass *p) {
+  const int64_t C = p->trial->y[0].shape.dim[1];
+  f->running.call.shared = add_piece(f, p, "the shared memory", 3 * C * 4, true,
+                                     p->way->affine, NULL)
+                               ->data;
+}
+
 static frame *new_frame(pass *p, int s) {
   p->calls[s] =
       ln_piece_take("the call", (int64_t)sizeof(frame), false, false, 0);
@@ -312,7 +320,10 @@ static void lay_out(frame *f, const pass *p, int s) {
     add_weight_gradients(f, p, s);
   }
   add_memory(f, p, s);
-  if (ln_inference_in_parts(&t->inference)) add_parts(f, p, s);
+  if (ln_inference_in_parts(&t->inference))
+    add_parts(f, p, s);
+  else if (p->way->affine)
+    add_affine(f, p);
 }
 
 /* ---- running ---- */

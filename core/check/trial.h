@@ -30,6 +30,7 @@ typedef struct ln_way {
   bool without_dx;
   bool step_by_step; /* see stepping.h */
   int32_t activation;
+  const float *affine; /* of a layer behind, for rows without parts; or NULL */
   const ln_host *host; /* NULL: the instance's own */
 } ln_way;
 

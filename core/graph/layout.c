@@ -191,15 +191,16 @@ static void place_memory(layout *l, int64_t i) {
 }
 
 /* Partial results live from the end of one step into the next, what a reduce
- * leaves until backward has run. */
+ * leaves from before the layer that applies it until backward has run. */
 static void place_parts(layout *l, int64_t i) {
   ln_plan_node *n = &l->plan->nodes[i];
   int64_t forward = ln_forward_time(i);
   int64_t backward = ln_backward_time(l->plan, i);
   int64_t last = n->backward ? backward : forward;
   bool in_parts = ln_inference_in_parts(&n->inference);
+  int64_t first = ln_forward_time(ln_plan_applier(l->plan, l->net, i));
   n->shared = new_draft(l, (draft){ in_parts ? n->inference.shared : 0, 0,
-                                    forward - 1, last, true, false, false });
+                                    first - 1, last, true, false, false });
   for (int pass = 0; pass < 2; pass++) {
     int64_t t = pass ? backward : forward;
     bool used = n->in_parts && (!pass || n->backward);

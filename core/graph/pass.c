@@ -222,6 +222,9 @@ static void fill_memory(ln_running *r, const framing *f, int64_t node) {
     r->scratch_bytes = run->plan->local_bytes;
   }
   if (ln_inference_in_parts(&n->inference)) fill_parts(&r->call, f, node);
+  if (n->affine >= 0)
+    r->call.shared =
+        buffer_at(run->plan, run->plan->nodes[n->affine].shared, 0);
 }
 
 /* Which function writes dw? */
@@ -509,14 +512,23 @@ static void count_step(ln_pass_run *run, int64_t node) {
   run->net->steps[node] = i->step++;
 }
 
-/* Before a step: what the layers in parts need for their forward. */
+/* The layer in parts, itself or one behind it, whose reduce the forward of a
+ * node needs; -1: none. */
+static int64_t reduced_for(const ln_plan_node *n, int64_t node) {
+  if (n->absorbed) return -1;
+  if (n->affine >= 0) return n->affine;
+  return ln_inference_in_parts(&n->inference) ? node : -1;
+}
+
+/* Before a step. */
 static ln_status reduce_forward(ln_pass_run *run, const ln_plan_step *step) {
   run->step = step;
-  for (int64_t i = step->first; i <= step->last; i++)
-    if (ln_inference_in_parts(&run->plan->nodes[i].inference)) {
-      ln_status s = run_whole(run, i, LN_FORWARD_REDUCE);
-      if (s) return s;
-    }
+  for (int64_t i = step->first; i <= step->last; i++) {
+    int64_t reduced = reduced_for(&run->plan->nodes[i], i);
+    ln_status s =
+        reduced < 0 ? LN_OK : run_whole(run, reduced, LN_FORWARD_REDUCE);
+    if (s) return s;
+  }
   return LN_OK;
 }
 

@@ -15,8 +15,8 @@
  *
  * Memory sharing. The output of a flatten is its input under another name; an
  * activation writes over its input, and its gradient over the one that comes,
- * where nobody else reads them; and a layer that can applies the activation
- * behind it itself.
+ * where nobody else reads them; and a layer that can applies the batch norm of
+ * evaluation and the activation behind it itself.
  *
  * Memory. A number that outlives its step lies in the arena, for the whole
  * batch; one that does not lies in the local arena of the thread slot that
@@ -68,8 +68,9 @@ typedef struct ln_plan_node {
   bool in_parts;      /* and a training plan */
   bool in_place;      /* its output shares the memory of its input */
   bool skipped;       /* in place, and there is nothing to compute */
-  bool absorbed;      /* in place, and the layer before it does its forward */
-  int32_t activation; /* LN_IS_...: of the layer behind it, absorbed */
+  bool absorbed;      /* in place, and a layer before it does its forward */
+  int32_t activation; /* LN_IS_...: of a layer behind it, absorbed */
+  int64_t affine;     /* the LN_IS_CHANNEL_AFFINE behind it, absorbed; -1 */
   bool backward;      /* takes part in backward */
   bool wants_weights;
   bool sole_use; /* of its instance in this net */
@@ -131,6 +132,8 @@ void ln_plan_free(ln_plan *);
 int64_t ln_slice_items(const struct ln_net *, const ln_inference *nodes,
                        int64_t batch);
 void ln_plan_share_memory(ln_plan *, const struct ln_net *);
+/* The node that does the forward of node i: i itself, or one before it. */
+int64_t ln_plan_applier(const ln_plan *, const struct ln_net *, int64_t i);
 void ln_plan_make_steps(ln_plan *, const struct ln_net *, int64_t items);
 /* Gives every number its place (layout.c). */
 ln_status ln_plan_lay_out(ln_plan *, const struct ln_net *);

@@ -1,5 +1,5 @@
 /* share.c - which layers write over their input, and which one does the work
- * of the activation behind it. */
+ * of the layers behind it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,28 +44,51 @@ static bool fuses(void) {
   return !wish || strcmp(wish, "0") != 0;
 }
 
-/* Can the layer before apply the activation that layer i is? */
+int64_t ln_plan_applier(const ln_plan *p, const ln_net *net, int64_t i) {
+  while (p->nodes[i].absorbed) i = net->values[net->nodes[i].inputs[0]].node;
+  return i;
+}
+
+/* Its numbers are known before the pass, and nothing is applied before it. */
+static bool can_be_affine(const ln_plan *p, int64_t i, const ln_plan_node *by) {
+  return !p->training && ln_inference_in_parts(&p->nodes[i].inference) &&
+         !ln_inference_in_parts(&by->inference) && by->affine < 0;
+}
+
+/* Can the layer that makes the input of layer i do the work of i? */
 static bool can_absorb(const ln_plan *p, const ln_net *net, int64_t i) {
   int64_t before = net->values[net->nodes[i].inputs[0]].node;
+  int64_t applier = ln_plan_applier(p, net, before);
+  const ln_plan_node *by = &p->nodes[applier];
   int32_t is = net->nodes[i].instance->known->layer.is;
-  const ln_kernel *k = p->nodes[before].inference.kernel;
+  const ln_kernel *k = by->inference.kernel;
   return is != LN_IS_OPAQUE && is < 32 && fuses() && k &&
-         (k->activations & LN_ACCEPTS(is)) &&
-         forgets(net, before, LN_FORGETS_Y);
+         (k->activations & LN_ACCEPTS(is)) && by->activation == LN_IS_OPAQUE &&
+         forgets(net, applier, LN_FORGETS_Y) &&
+         (is != LN_IS_CHANNEL_AFFINE || can_be_affine(p, i, by));
+}
+
+static void absorb(ln_plan *p, const ln_net *net, int64_t i) {
+  int64_t before = net->values[net->nodes[i].inputs[0]].node;
+  ln_plan_node *by = &p->nodes[ln_plan_applier(p, net, before)];
+  int32_t is = net->nodes[i].instance->known->layer.is;
+  p->nodes[i].absorbed = true;
+  if (is == LN_IS_CHANNEL_AFFINE)
+    by->affine = i;
+  else
+    by->activation = is;
 }
 
 void ln_plan_share_memory(ln_plan *p, const ln_net *net) {
   for (int64_t i = 0; i < net->n_nodes; i++) {
     ln_plan_node *n = &p->nodes[i];
+    n->affine = -1;
     if (!can_share(p, net, i)) continue;
     int64_t x = net->nodes[i].inputs[0];
     n->skipped = forgets(net, i, LN_RESHAPES);
     n->in_place = n->skipped || can_overwrite(p, net, i);
     if (!n->in_place) continue;
     p->values[net->nodes[i].first_output].root = p->values[x].root;
-    n->absorbed = !n->skipped && can_absorb(p, net, i);
-    if (n->absorbed)
-      p->nodes[net->values[x].node].activation =
-          net->nodes[i].instance->known->layer.is;
+    if (!n->skipped && can_absorb(p, net, i)) absorb(p, net, i);
   }
 }

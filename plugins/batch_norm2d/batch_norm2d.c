@@ -201,7 +201,7 @@ static ln_status plan_parts(const void *self, ln_infer *io) {
   const int64_t C = ((const batch_norm2d *)self)->num_features;
   io->saved = 0;
   io->partial = C * (int64_t)sizeof(ln_moments);
-  io->shared = C * (int64_t)sizeof(channel);
+  io->shared = affine_bytes(C) + C * (int64_t)sizeof(slope);
   return LN_OK;
 }
 
@@ -214,7 +214,7 @@ static ln_moments merged_moments(const ln_call *call, int64_t c) {
 
 static ln_status forward_reduce(const void *self, const ln_call *call) {
   const int64_t C = ln_x_dim(call, 0, 1);
-  channel *channels = call->shared;
+  const all_channels k = channels_of(call, C);
   if (check_batch(call) != LN_OK) return LN_FAILED;
   for (int64_t c = 0; c < C; c++) {
     const statistics of =
@@ -223,13 +223,11 @@ static ln_status forward_reduce(const void *self, const ln_call *call) {
             : running_statistics(self, call, c);
     const double scale = weight(call, c) * of.scale;
     const float mean = (float)of.mean;
-    channels[c] = (channel){
-      .of = of,
-      .mean = mean,
-      .scale = (float)scale,
-      /* what rounding the mean lost goes into the shift */
-      .shift = (float)(bias(call, c) - scale * (of.mean - (double)mean)),
-    };
+    k.slope[c].of = of;
+    k.mean[c] = mean;
+    k.scale[c] = (float)scale;
+    /* what rounding the mean lost goes into the shift */
+    k.shift[c] = (float)(bias(call, c) - scale * (of.mean - (double)mean));
   }
   return LN_OK;
 }
@@ -237,7 +235,7 @@ static ln_status forward_reduce(const void *self, const ln_call *call) {
 static ln_status backward_reduce(const void *self, const ln_call *call) {
   (void)self;
   const sizes s = sizes_of(call);
-  channel *channels = call->shared;
+  const all_channels k = channels_of(call, s.C);
   for (int64_t c = 0; c < s.C; c++) {
     ln_sums all = { 0, 0 };
     for (int64_t i = 0; i < call->n_partials; i++) {
@@ -245,11 +243,13 @@ static ln_status backward_reduce(const void *self, const ln_call *call) {
       all.v += sums[c].v;
       all.vx += sums[c].vx;
     }
-    channel *k = &channels[c];
-    const gradient g = gradient_of(call, c, &k->of, (double)s.M, all.v, all.vx);
-    k->along_dy = (float)g.along_dy;
-    k->along_x = (float)g.along_x;
-    k->along = (float)(g.shift - g.along_x * (k->of.mean - (double)k->mean));
+    slope *along = &k.slope[c];
+    const gradient g =
+        gradient_of(call, c, &along->of, (double)s.M, all.v, all.vx);
+    const double lost = along->of.mean - (double)k.mean[c];
+    along->along_dy = (float)g.along_dy;
+    along->along_x = (float)g.along_x;
+    along->along = (float)(g.shift - g.along_x * lost);
   }
   return LN_OK;
 }
@@ -276,6 +276,7 @@ static const ln_layer layer = {
   .outputs = "y(N,num_features,H,W)",
   LN_OPTIONS(batch_norm2d, options),
   .traits = LN_IN_PLACE | LN_FORGETS_Y,
+  .is = LN_IS_CHANNEL_AFFINE,
   .params = params,
   .infer = infer,
   .forward = forward,

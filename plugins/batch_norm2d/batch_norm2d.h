@@ -28,13 +28,30 @@ typedef struct statistics {
   bool of_batch;      /* they move with x; else they are the running ones */
 } statistics;
 
-/* What all slices of the method "parts" know of a channel. */
-typedef struct channel {
+/* What backward of the method "parts" knows of a channel:
+ * dx = along_dy dy + along_x (x - mean) + along */
+typedef struct slope {
   statistics of;
-  float mean, scale, shift;       /* y = (x - mean) * scale + shift */
-  float along_dy, along_x, along; /* dx = along_dy dy + along_x (x - mean) +
-                                     along */
-} channel;
+  float along_dy, along_x, along;
+} slope;
+
+/* What all slices of the method "parts" know of the C channels. */
+typedef struct all_channels {
+  float *mean, *scale, *shift; /* y = (x - mean) * scale + shift; they come
+                                  first, see LN_IS_CHANNEL_AFFINE */
+  slope *slope;
+} all_channels;
+
+/* An even number of floats, as doubles come behind them. */
+static inline int64_t affine_bytes(int64_t C) {
+  return (3 * C + 1) / 2 * 2 * (int64_t)sizeof(float);
+}
+
+static inline all_channels channels_of(const ln_call *call, int64_t C) {
+  float *mean = call->shared;
+  return (all_channels){ mean, mean + C, mean + 2 * C,
+                         (slope *)((char *)call->shared + affine_bytes(C)) };
+}
 
 /* What parts.c has for each instruction set: the passes over the pixels. */
 #define DECLARE_PARTS(isa)                                                     \

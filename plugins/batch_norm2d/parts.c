@@ -47,9 +47,9 @@ ln_status LN_FOR_ISA(parts_forward_partial)(const void *self,
   return LN_OK;
 }
 
-static void normalise_plane(const channel *k, const float *x, int64_t n,
-                            bool relu, float *y) {
-  const float mean = k->mean, scale = k->scale, shift = k->shift;
+static void normalise_plane(const all_channels *k, int64_t c, const float *x,
+                            int64_t n, bool relu, float *y) {
+  const float mean = k->mean[c], scale = k->scale[c], shift = k->shift[c];
   int64_t i = 0;
   for (; i + LN_VECTOR <= n; i += LN_VECTOR) {
     const ln_vector v = (ln_load(x + i) - mean) * scale + shift;
@@ -64,13 +64,12 @@ static void normalise_plane(const channel *k, const float *x, int64_t n,
 ln_status LN_FOR_ISA(parts_forward)(const void *self, const ln_call *call) {
   (void)self;
   const sizes s = sizes_of(call);
-  const channel *channels = call->shared;
+  const all_channels k = channels_of(call, s.C);
   const float *x = ln_x(call, 0);
   float *y = ln_y(call, 0);
   for (int64_t n = 0; n < s.N; n++)
     for (int64_t c = 0; c < s.C; c++, x += s.pixels, y += s.pixels)
-      normalise_plane(&channels[c], x, s.pixels, call->activation == LN_IS_RELU,
-                      y);
+      normalise_plane(&k, c, x, s.pixels, call->activation == LN_IS_RELU, y);
   return LN_OK;
 }
 
@@ -78,22 +77,23 @@ ln_status LN_FOR_ISA(parts_backward_partial)(const void *self,
                                              const ln_call *call) {
   (void)self;
   const sizes s = sizes_of(call);
-  const channel *channels = call->shared;
+  const all_channels k = channels_of(call, s.C);
   ln_sums *sums = (void *)call->partial;
   for (int64_t c = 0; c < s.C; c++) {
     sums[c] = (ln_sums){ 0, 0 };
     for (int64_t n = 0; n < s.N; n++)
       ln_sums_add(&sums[c], plane_of(ln_dy(call, 0), &s, n, c),
-                  plane_of(ln_x(call, 0), &s, n, c), channels[c].of.mean,
+                  plane_of(ln_x(call, 0), &s, n, c), k.slope[c].of.mean,
                   s.pixels);
   }
   return LN_OK;
 }
 
-static void gradient_plane(const channel *k, const float *x, const float *dy,
-                           int64_t n, float *dx) {
-  const float mean = k->mean, along_dy = k->along_dy;
-  const float along_x = k->along_x, along = k->along;
+static void gradient_plane(const all_channels *k, int64_t c, const float *x,
+                           const float *dy, int64_t n, float *dx) {
+  const slope *of = &k->slope[c];
+  const float mean = k->mean[c], along_dy = of->along_dy;
+  const float along_x = of->along_x, along = of->along;
   LN_INDEPENDENT
   for (int64_t i = 0; i < n; i++)
     dx[i] = along_dy * dy[i] + (along_x * (x[i] - mean) + along);
@@ -102,12 +102,12 @@ static void gradient_plane(const channel *k, const float *x, const float *dy,
 ln_status LN_FOR_ISA(parts_backward)(const void *self, const ln_call *call) {
   (void)self;
   const sizes s = sizes_of(call);
-  const channel *channels = call->shared;
+  const all_channels k = channels_of(call, s.C);
   const float *x = ln_x(call, 0), *dy = ln_dy(call, 0);
   float *dx = ln_dx(call, 0);
   for (int64_t n = 0; n < s.N; n++)
     for (int64_t c = 0; c < s.C; c++) {
-      gradient_plane(&channels[c], x, dy, s.pixels, dx);
+      gradient_plane(&k, c, x, dy, s.pixels, dx);
       x += s.pixels, dy += s.pixels, dx += s.pixels;
     }
   return LN_OK;

@@ -71,7 +71,8 @@ static void compute_band(const job *j, const place *p, int64_t q,
     .w = a->w + p->images.g * a->K * taps_of(j),
     .start = a->start ? a->start + p->images.g * a->K : NULL,
     .to_filter = j->rows * a->x.size,
-    .rectify = a->rectify,
+    .finish = a->finish,
+    .first = p->images.g * a->K,
   };
   sum_rows(&sums, q, rows, p->turned, p->band);
   for (int64_t k = 0; k < a->K; k++)

@@ -15,7 +15,7 @@ typedef struct pass {
   int64_t N, G, C, K;                /* C and K of a group, in and out */
   const float *in, *end, *w, *start; /* end: of what may be read; w: packed */
   float *out;
-  bool rectify;
+  ln_finish finish;
 } pass;
 
 /* While a method is planned there is no call. */
@@ -31,7 +31,7 @@ static inline pass forward_pass(const sizes *s, const ln_call *call,
   if (!call) return p;
   p.in = ln_x(call, 0), p.end = p.in + call->x[0]->count;
   p.start = ln_w(call, 1);
-  p.rectify = call->activation == LN_IS_RELU;
+  p.finish = ln_finish_of(call, s->K);
   p.out = ln_y(call, 0);
   return p;
 }

@@ -17,7 +17,8 @@ typedef struct row_sums {
   int64_t K, filters;     /* of a group; of one call of the kernel */
   const float *w, *start; /* of the group; start NULL: 0 */
   int64_t to_filter;      /* pixels of an output's plane */
-  bool rectify;
+  ln_finish finish;
+  int64_t first; /* filter of the group, as `finish` counts them */
 } row_sums;
 
 /* Filters fall into parts of about the same size, as many as the kernel takes
@@ -80,7 +81,8 @@ static inline void sum_run(const row_sums *s, const run_of_rows *n, int64_t k,
     .w = s->w + (k * s->y->taps + inside.begin * filters) * s->tap_row,
     .start = s->start ? s->start + k : NULL,
     .to_filter = s->to_filter * LN_VECTOR,
-    .rectify = s->rectify,
+    .finish = &s->finish,
+    .first = s->first + k,
   };
   if (f.taps)
     from += (n->q + s->y->shift + inside.begin * s->y->shift_step) * s->row *

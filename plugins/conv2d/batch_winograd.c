@@ -86,7 +86,7 @@ static void multiply(const job *j, const place *p, int64_t q, int64_t rows) {
 
 /* A row of outputs. What the last tile spills is set right by the next row. */
 LN_INLINE void output_row(const int m, const job *j, const float *M,
-                          float start, float *to) {
+                          float start, const ln_finisher *finish, float *to) {
   const int64_t frequency = M_frequency_of(j);
   for (int64_t i = 0; i < j->tiling.across; i++) {
     ln_vector q[POINTS], y[4];
@@ -95,25 +95,24 @@ LN_INLINE void output_row(const int m, const job *j, const float *M,
       q[f] = ln_load(M + f * frequency + i * LN_VECTOR);
     transform_output(m, q, y);
 #pragma GCC unroll 4
-    for (int v = 0; v < m; v++) {
-      y[v] += start;
-      ln_store(to + (i * m + v) * LN_VECTOR,
-               j->pass.rectify ? ln_rectify(y[v]) : y[v]);
-    }
+    for (int v = 0; v < m; v++)
+      ln_store(to + (i * m + v) * LN_VECTOR, ln_finished(finish, y[v] + start));
   }
 }
 
 static void output_rows(const job *j, const place *p, int64_t q, int64_t rows) {
   const pass *a = &j->pass;
   for (int64_t k = 0; k < a->K; k++) {
-    const float start = a->start ? a->start[p->images.g * a->K + k] : 0;
+    const int64_t filter = p->images.g * a->K + k;
+    const float start = a->start ? a->start[filter] : 0;
+    const ln_finisher finish = ln_finish_channel(&a->finish, filter);
     for (int64_t r = 0; r < rows; r++) {
       const float *M = p->M + (k * j->rows + r) * j->tiling.across * LN_VECTOR;
       float *to = p->room + r * a->x.size * LN_VECTOR;
       if (j->tiling.m == 4)
-        output_row(4, j, M, start, to);
+        output_row(4, j, M, start, &finish, to);
       else
-        output_row(2, j, M, start, to);
+        output_row(2, j, M, start, &finish, to);
     }
     turn_rows_back(a, &p->images, k, q, rows, p->room);
   }

@@ -14,6 +14,7 @@
  * rows of pixels that stay. */
 #include "conv2d.h"
 
+#include <lunet/kernels/finish.h>
 #include <lunet/kernels/lanes.h>
 
 #include <string.h>
@@ -174,9 +175,9 @@ LN_INLINE pixels pixels_of(const int R, const int vectors, const bool alone,
 /* A strip of the plane. sum[ky] is the output whose filter row ky meets this
  * row of pixels; with the next row it moves on to ky + 1. */
 LN_INLINE void filter_strip(const int R, const bool alone, const plane *p,
-                            const float *w, float bias, bool rectify,
-                            int64_t rows, int64_t columns, int64_t x,
-                            float *to) {
+                            const float *w, float bias,
+                            const ln_finisher *finish, int64_t rows,
+                            int64_t columns, int64_t x, float *to) {
   const strip s = strip_at(R, 2, p, x);
   ln_vector sum[MOST_SIDE][2] = { { { 0 } } };
   for (int64_t y = 0; y < rows + R - 1; y++) {
@@ -194,17 +195,18 @@ LN_INLINE void filter_strip(const int R, const bool alone, const plane *p,
     if (y < R - 1) continue;
     float *at = to + (y - R + 1) * columns + x;
     const ln_vector y0 = sum[R - 1][0], y1 = sum[R - 1][1];
-    ln_store_first(at, rectify ? ln_rectify(y0) : y0, columns - x);
-    ln_store_first(at + LN_VECTOR, rectify ? ln_rectify(y1) : y1,
+    ln_store_first(at, ln_finished(finish, y0), columns - x);
+    ln_store_first(at + LN_VECTOR, ln_finished(finish, y1),
                    columns - x - LN_VECTOR);
   }
 }
 
 LN_INLINE void filter_plane(const int R, const bool alone, const plane *p,
-                            const float *w, float bias, bool rectify,
-                            int64_t rows, int64_t columns, float *to) {
+                            const float *w, float bias,
+                            const ln_finisher *finish, int64_t rows,
+                            int64_t columns, float *to) {
   for (int64_t x = 0; x < columns; x += 2 * LN_VECTOR)
-    filter_strip(R, alone, p, w, bias, rectify, rows, columns, x, to);
+    filter_strip(R, alone, p, w, bias, finish, rows, columns, x, to);
 }
 
 /* Of a strip of the 3x3 filter's gradient. */
@@ -275,7 +277,8 @@ typedef struct job {
   int64_t R, N, C;
   int64_t H, W, OH, OW; /* in, out */
   int64_t top, left;    /* zeros around x */
-  bool turned, rectify;
+  bool turned;
+  ln_finish finish;
   const float *x, *w, *bias;
   float *y;
 } job;
@@ -290,7 +293,7 @@ static job forward_job(const sizes *s, const ln_call *call) {
                 .OW = s->OW,
                 .top = s->P[0],
                 .left = s->P[1],
-                .rectify = call->activation == LN_IS_RELU,
+                .finish = ln_finish_of(call, s->C),
                 .x = ln_x(call, 0),
                 .w = ln_w(call, 0),
                 .bias = ln_w(call, 1),
@@ -320,18 +323,19 @@ static void filter_image(const job *j, int64_t i, float *room) {
   for (int64_t t = 0; t < taps; t++)
     w[t] = j->w[channel * taps + (j->turned ? taps - 1 - t : t)];
   const float bias = j->bias ? j->bias[channel] : 0;
+  const ln_finisher finish = ln_finish_channel(&j->finish, channel);
   float *y = j->y + i * j->OH * j->OW;
   plane p = plane_of(j->x, i, j->N * j->C, j->H, j->W, room);
   p.top = j->top, p.left = j->left;
   const bool alone = is_alone(j->R, 2, &p, j->OW);
   if (j->R == 3 && alone)
-    filter_plane(3, true, &p, w, bias, j->rectify, j->OH, j->OW, y);
+    filter_plane(3, true, &p, w, bias, &finish, j->OH, j->OW, y);
   else if (j->R == 3)
-    filter_plane(3, false, &p, w, bias, j->rectify, j->OH, j->OW, y);
+    filter_plane(3, false, &p, w, bias, &finish, j->OH, j->OW, y);
   else if (alone)
-    filter_plane(5, true, &p, w, bias, j->rectify, j->OH, j->OW, y);
+    filter_plane(5, true, &p, w, bias, &finish, j->OH, j->OW, y);
   else
-    filter_plane(5, false, &p, w, bias, j->rectify, j->OH, j->OW, y);
+    filter_plane(5, false, &p, w, bias, &finish, j->OH, j->OW, y);
 }
 
 static void filter_images(void *arg, const ln_chunk *chunk) {

@@ -18,12 +18,13 @@ typedef struct job {
   axis y, x;
   axis reach_y, reach_x;
   int64_t N, G, C, K; /* C and K of a group, in and out */
-  bool filter_lanes, rectify;
+  bool filter_lanes;
   int64_t rows, bands, parts, part_groups;
   planes planes;
   int64_t taps; /* of a group: C * y.taps * x.taps */
   const float *in, *w, *start;
   float *out;
+  ln_finish finish;
 } job;
 
 static int64_t padded_filters(int64_t K) {
@@ -98,7 +99,7 @@ static pass forward_pass(const sizes *s, const ln_call *call, const float *w) {
   if (call) {
     j.in = ln_x(call, 0), j.out = ln_y(call, 0);
     j.start = ln_w(call, 1);
-    j.rectify = call->activation == LN_IS_RELU;
+    j.finish = ln_finish_of(call, s->K);
   }
   j.w = w;
   add_phases(&p, &j, &y, 1, &x, 1);
@@ -193,7 +194,7 @@ static ln_vector start_lanes(const job *j, int64_t g, int64_t k) {
 
 static void filters_in_lanes(const job *j, const place *p, int64_t k) {
   const int64_t pixels = (p->end - p->q) * j->x.size;
-  const int64_t padded = padded_filters(j->K);
+  const int64_t padded = padded_filters(j->K), first = p->g * j->K + k;
   const int vectors = j->K - k > LN_VECTOR ? 2 : 1;
   const ln_filter_lanes f = {
     .taps = j->taps,
@@ -202,7 +203,8 @@ static void filters_in_lanes(const job *j, const place *p, int64_t k) {
     .w_part = j->taps * LN_VECTOR,
     .to_part = pixels * LN_VECTOR,
     .start = { start_lanes(j, p->g, k), start_lanes(j, p->g, k + LN_VECTOR) },
-    .rectify = j->rectify,
+    .finish = { ln_finish_lanes(&j->finish, first),
+                ln_finish_lanes(&j->finish, first + LN_VECTOR) },
   };
   for (int64_t r = 0; r < p->end - p->q; r++)
     ln_filter_lanes_row(&f, vectors, j->x.size, p->planes + r * j->planes.q_row,
@@ -242,7 +244,8 @@ static void pixels_in_lanes(const job *j, const place *p, int64_t k) {
     .w = j->w + (p->g * j->K + k) * j->taps,
     .start = j->start ? j->start + p->g * j->K + k : NULL,
     .to_filter = LN_MOST_VECTORS * LN_VECTOR,
-    .rectify = j->rectify,
+    .finish = &j->finish,
+    .first = p->g * j->K + k,
   };
   for (int64_t i = 0; i < cells; i += vectors) {
     ptrdiff_t at[LN_MOST_VECTORS];

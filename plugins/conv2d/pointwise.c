@@ -36,7 +36,7 @@ typedef struct job {
   int64_t units;
   const float *in, *w, *start;
   float *out;
-  bool rectify;
+  ln_finish finish;
 } job;
 
 static job job_of(const sizes *s, int64_t rows, int64_t depth) {
@@ -58,10 +58,12 @@ static job job_of(const sizes *s, int64_t rows, int64_t depth) {
 /* ---- the block ----------------------------------------------------------- */
 
 /* `rows` rows by `vectors` vectors of pixels; both are constants at the call,
- * so that the sums stay in registers. */
+ * so that the sums stay in registers. `first` counts through all groups. */
 LN_INLINE void multiply(const int rows, const int vectors, const job *j,
-                        const float *w, const float *start, const float *in,
-                        ptrdiff_t ahead, float *out) {
+                        int64_t first, const float *in, ptrdiff_t ahead,
+                        float *out) {
+  const float *w = j->w + first * j->depth;
+  const float *start = j->start ? j->start + first : NULL;
   ln_vector sum[MOST_ROWS][2];
 #pragma GCC unroll 14
   for (int r = 0; r < rows; r++)
@@ -78,20 +80,22 @@ LN_INLINE void multiply(const int rows, const int vectors, const job *j,
     }
   }
 #pragma GCC unroll 14
-  for (int r = 0; r < rows; r++)
+  for (int r = 0; r < rows; r++) {
+    const ln_finisher finish = ln_finish_channel(&j->finish, first + r);
 #pragma GCC unroll 2
     for (int v = 0; v < vectors; v++)
       ln_store(out + r * j->pixels + v * LN_VECTOR,
-               j->rectify ? ln_rectify(sum[r][v]) : sum[r][v]);
+               ln_finished(&finish, sum[r][v]));
+  }
 }
 
-typedef void block_function(const job *j, const float *w, const float *start,
-                            const float *in, ptrdiff_t ahead, float *out);
+typedef void block_function(const job *j, int64_t first, const float *in,
+                            ptrdiff_t ahead, float *out);
 #define BLOCK(name, rows, vectors)                                             \
-  __attribute__((noinline)) static void name(                                  \
-      const job *j, const float *w, const float *start, const float *in,       \
-      ptrdiff_t ahead, float *out) {                                           \
-    multiply(rows, vectors, j, w, start, in, ahead, out);                      \
+  __attribute__((noinline)) static void name(const job *j, int64_t first,      \
+                                             const float *in, ptrdiff_t ahead, \
+                                             float *out) {                     \
+    multiply(rows, vectors, j, first, in, ahead, out);                         \
   }
 #define BLOCKS(rows) BLOCK(narrow_##rows, rows, 1) BLOCK(wide_##rows, rows, 2)
 #define NARROW(rows) narrow_##rows,
@@ -137,13 +141,11 @@ static void compute_block(const job *j, const unit *u, int64_t block,
                           ptrdiff_t ahead) {
   const int64_t row = j->rows * block / j->blocks;
   const int64_t rows = j->rows * (block + 1) / j->blocks - row;
-  const float *w = j->w + (u->g * j->rows + row) * j->depth;
-  const float *start = j->start ? j->start + u->g * j->rows + row : NULL;
   for (int64_t p = u->begin, width; p < u->end; p += width) {
     const bool wide = u->end - p > LN_VECTOR && j->pixels >= PANEL;
     width = wide ? PANEL : LN_VECTOR;
     const int64_t at = smaller(p, j->pixels - width);
-    block_of[wide][rows](j, w, start, u->in + at, ahead,
+    block_of[wide][rows](j, u->g * j->rows + row, u->in + at, ahead,
                          u->out + row * j->pixels + at);
   }
 }
@@ -231,7 +233,7 @@ ln_status LN_FOR_ISA(pointwise_forward)(const void *self, const ln_call *call) {
   j.w = call->host->packed(call, 0, pack_forward);
   if (!j.w) return not_packed(call);
   j.in = ln_x(call, 0), j.start = ln_w(call, 1), j.out = ln_y(call, 0);
-  j.rectify = call->activation == LN_IS_RELU;
+  j.finish = ln_finish_of(call, s.K);
   return run(&j, call);
 }
 

@@ -20,6 +20,7 @@
  * After Winograd 1980, who has the same for longer signals. */
 #include "conv2d.h"
 
+#include <lunet/kernels/finish.h>
 #include <lunet/kernels/lane_product.h>
 #include <lunet/kernels/lanes.h>
 
@@ -235,9 +236,10 @@ typedef struct job {
   int64_t per_U, per_M; /* floats of one of the 9 */
   const float *w, *w_end, *bias;
   int64_t channel, filter; /* floats from one to the next in w */
-  bool turned, rectify;
+  bool turned;
   const float *V_at;
   float *y;
+  ln_finish finish;
 } job;
 
 static job job_of(int64_t N, int64_t C, int64_t K) {
@@ -277,16 +279,14 @@ static void store_outputs(const job *j, int64_t k, int64_t n, int64_t maps,
                           const float *M, int64_t row) {
   const ln_vector bias =
       j->bias ? ln_load_before(j->bias + k, j->bias + j->K) : (ln_vector){ 0 };
+  const ln_finisher finish = ln_finish_lanes(&j->finish, k);
   for (int64_t i = 0; i < maps; i++, M += row) {
     ln_vector m[PRODUCTS], y[PIXELS];
 #pragma GCC unroll 9
     for (int f = 0; f < PRODUCTS; f++) m[f] = ln_load(M + f * j->per_M);
     products_to_maps(m, y);
 #pragma GCC unroll 4
-    for (int p = 0; p < PIXELS; p++) {
-      y[p] += bias;
-      if (j->rectify) y[p] = ln_rectify(y[p]);
-    }
+    for (int p = 0; p < PIXELS; p++) y[p] = ln_finished(&finish, y[p] + bias);
     store_maps(y, smaller(j->K - k, LN_VECTOR),
                j->y + ((n + i) * j->K + k) * PIXELS);
   }
@@ -426,7 +426,7 @@ ln_status LN_FOR_ISA(two_by_two_forward)(const void *self,
   job j = job_of(s.N, s.C, s.K);
   j.channel = TAPS, j.filter = s.C * TAPS;
   j.bias = ln_w(call, 1);
-  j.rectify = call->activation == LN_IS_RELU;
+  j.finish = ln_finish_of(call, s.K);
   j.y = ln_y(call, 0);
   return run(&j, ln_x(call, 0), call);
 }

@@ -33,7 +33,7 @@ typedef struct job {
   int64_t U_frequency;       /* floats of a panel's frequency */
   packing filters;
   const float *U, *shared_V, *bias;
-  bool rectify;
+  ln_finish finish;
   float *y;
 } job;
 
@@ -159,6 +159,7 @@ LN_INLINE void output_band(const int m, const job *j, const band *b,
                            float *room) {
   const ln_vector bias =
       j->bias ? ln_load_before(j->bias + k, j->bias + j->K) : (ln_vector){ 0 };
+  const ln_finisher finish = ln_finish_lanes(&j->finish, k);
   const int64_t top = b->row * m, rows = smaller(b->rows * m, j->OH - top);
   M += b->tile * width;
   for (int64_t y = 0; y < rows; y += m)
@@ -167,9 +168,7 @@ LN_INLINE void output_band(const int m, const job *j, const band *b,
       transform_output_tile(m, M, j->M.per_frequency, tile);
 #pragma GCC unroll 16
       for (int i = 0; i < m * m; i++) tile[i] += bias;
-      if (j->rectify)
-#pragma GCC unroll 16
-        for (int i = 0; i < m * m; i++) tile[i] = ln_rectify(tile[i]);
+      ln_finish_vectors(&finish, m * m, tile);
       store_tile(m, tile, rows - y, j->OW - x,
                  room + (y * j->OW + x) * LN_VECTOR, j->OW * LN_VECTOR);
     }
@@ -366,7 +365,7 @@ ln_status LN_FOR_ISA(winograd_forward)(const void *self, const ln_call *call) {
   j.x = images_of(call->x[0]);
   j.filters = forward_filters(&s, call);
   j.bias = ln_w(call, 1);
-  j.rectify = call->activation == LN_IS_RELU;
+  j.finish = ln_finish_of(call, s.K);
   j.y = ln_y(call, 0);
   if (!prepare_filters(&j, call)) return no_U(call);
   return run(&j, call);

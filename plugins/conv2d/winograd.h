@@ -9,6 +9,7 @@
 #include "conv2d.h"
 #include "winograd_transforms.h"
 
+#include <lunet/kernels/finish.h>
 #include <lunet/kernels/lane_product.h>
 #include <lunet/kernels/lanes.h>
 

@@ -75,6 +75,61 @@ function TestBatchNorm2d:test_predict_leaves_the_statistics()
   end)
 end
 
+-- In predict, a conv2d in front does the work of the batch norm and of the ReLU
+-- behind it: the same numbers as one after the other.
+local in_front = {
+  { "textbook", 3, 5, 3, { 2, 3, 7, 8 } }, -- does not; nor does im2col
+  { "direct", 20, 18, 3, { 2, 20, 7, 9 } },
+  { "direct", 3, 5, 5, { 2, 3, 9, 8 } },
+  { "direct", 4, 6, 3, { 2, 4, 9, 8 }, groups = 2 },
+  { "winograd", 17, 19, 3, { 2, 17, 9, 11 } },
+  { "winograd", 16, 40, 5, { 1, 16, 8, 8 } },
+  { "2x2", 16, 18, 3, { 2, 16, 2, 2 }, padding = 1 },
+  { "1x1", 5, 17, 1, { 2, 5, 5, 7 } },
+  { "1x1", 4, 6, 1, { 2, 4, 5, 7 }, groups = 2 },
+  { "im2col", 4, 6, 3, { 2, 4, 9, 8 }, groups = 2 },
+  { "depthwise", 18, 18, 3, { 2, 18, 9, 8 }, groups = 18, padding = 1 },
+  { "batch", 2, 5, 3, { 17, 2, 7, 6 } },
+  { "batch_winograd", 4, 6, 5, { 17, 4, 12, 14 } },
+}
+
+local function layers_in_front(case)
+  local method, channels, filters, side = table.unpack(case)
+  local norm = nn.batch_norm2d { num_features = filters }
+  norm:forward(random { 4, filters, 3, 3 })
+  helpers.randomize(norm)
+  return nn.conv2d { in_channels = channels, out_channels = filters,
+    kernel_size = side, groups = case.groups, padding = case.padding,
+    method = method }, norm
+end
+
+function TestBatchNorm2d:test_a_convolution_in_front_does_it_in_passing()
+  for _, case in ipairs(in_front) do
+    local conv, norm = layers_in_front(case)
+    local relu, x = nn.relu {}, random(case[5])
+    local y = norm:predict(conv:predict(x))
+    helpers.assert_same(nn.sequential { conv, norm }:predict(x), y)
+    helpers.assert_same(nn.sequential { conv, norm, relu }:predict(x),
+      relu:predict(y))
+  end
+end
+
+-- Only what stands right behind, and in this order.
+function TestBatchNorm2d:test_what_is_not_done_in_passing()
+  local conv, norm = layers_in_front(in_front[2])
+  local relu, x = nn.relu {}, random(in_front[2][5])
+  local y = conv:predict(x)
+  helpers.assert_same(nn.sequential { conv, relu, norm }:predict(x),
+    norm:predict(relu:predict(y)))
+  helpers.assert_same(nn.sequential { conv, norm, norm }:predict(x),
+    norm:predict(norm:predict(y)))
+  local input = nn.input()
+  local middle = conv(input)
+  helpers.assert_same(
+    nn.graph(input, nn.add {} (middle, norm(middle))):predict(x),
+    y + norm:predict(y))
+end
+
 function TestBatchNorm2d:test_each_channel_has_mean_0_and_deviation_1()
   local x = random { 6, 3, 5, 7 } * 20 + 100
   with_each({}, function(norm)

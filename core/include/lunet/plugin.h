@@ -502,6 +502,13 @@ static inline int64_t ln_first(const ln_call *c) {
  * changes in backward: the dy that arrives is that of y before the activation.
  * Needs LN_FORGETS_Y.
  *
+ * So may a layer that `is` LN_IS_CHANNEL_AFFINE, where no backward follows: a
+ * row that accepts it, and has no passes in parts of its own, may find in
+ * call->shared what that layer's reduce left there, for the C channels of y:
+ * mean[C], then scale[C], then shift[C]. It stores (y - mean[c]) * scale[c] +
+ * shift[c], in float32 and in this order, and then applies the activation.
+ * lunet/kernels/finish.h does both for vectors.
+ *
  * Passes in parts. A layer that needs something of the whole batch before it
  * can treat an item (batch norm: mean and variance) need not give up slices.
  * Its row is per_sample and has four more functions:
@@ -538,7 +545,11 @@ typedef struct ln_kernel {
  * `.is`, and checked against the layer's own functions. */
 enum {
   LN_IS_OPAQUE = 0,
-  LN_IS_RELU = 1 /* y = x <= 0 ? 0 : x */
+  LN_IS_RELU = 1, /* y = x <= 0 ? 0 : x */
+  LN_IS_CHANNEL_AFFINE = 2 /* y = (x - mean[c]) * scale[c] + shift[c] in
+                              evaluation, c in dim 1; each row in parts leaves
+                              mean[C], scale[C], shift[C] at the beginning of
+                              call->shared */
 };
 
 /* ==== 9. The layer, and the plugin ===================================== */

@@ -13,7 +13,7 @@
 #ifndef LUNET_KERNELS_TAP_PRODUCT_H
 #define LUNET_KERNELS_TAP_PRODUCT_H
 
-#include <lunet/kernels/vector.h>
+#include <lunet/kernels/finish.h>
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -40,7 +40,7 @@ typedef struct ln_filter_lanes {
   const float *w;
   ptrdiff_t w_part, to_part;
   ln_vector start[2];
-  bool rectify; /* store y <= 0 ? 0 : y */
+  ln_finisher finish[2];
 } ln_filter_lanes;
 
 LN_INLINE void ln_filter_lanes_(const int pixels, const int vectors,
@@ -67,7 +67,7 @@ LN_INLINE void ln_filter_lanes_(const int pixels, const int vectors,
 #pragma GCC unroll 2
     for (int v = 0; v < vectors; v++)
       ln_store(to + v * f->to_part + p * LN_VECTOR,
-               f->rectify ? ln_rectify(sum[p][v]) : sum[p][v]);
+               ln_finished(&f->finish[v], sum[p][v]));
 }
 
 typedef void ln_filter_lanes_function_(const ln_filter_lanes *f,
@@ -118,7 +118,8 @@ typedef struct ln_pixel_lanes {
   const int64_t *offset;
   const float *w, *start; /* start NULL: 0 */
   ptrdiff_t to_filter;
-  bool rectify;
+  const ln_finish *finish;
+  int64_t first; /* filter, as `finish` counts them */
 } ln_pixel_lanes;
 
 enum { LN_MOST_VECTORS = 4,
@@ -151,11 +152,13 @@ LN_INLINE void ln_pixel_lanes_(const int filters, const ln_pixel_lanes *f,
       for (int v = 0; v < vectors; v++) sum[k][v] += w[k] * x[v];
   }
 #pragma GCC unroll 8
-  for (int k = 0; k < filters; k++)
+  for (int k = 0; k < filters; k++) {
+    const ln_finisher finish = ln_finish_channel(f->finish, f->first + k);
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; v++)
       ln_store(to + k * f->to_filter + v * LN_VECTOR,
-               f->rectify ? ln_rectify(sum[k][v]) : sum[k][v]);
+               ln_finished(&finish, sum[k][v]));
+  }
 }
 
 typedef void ln_pixel_lanes_function_(const ln_pixel_lanes *f,
