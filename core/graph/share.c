@@ -49,9 +49,18 @@ int64_t ln_plan_applier(const ln_plan *p, const ln_net *net, int64_t i) {
   return i;
 }
 
+/* Does the reduce of layer i leave mean[C], scale[C] and shift[C]? */
+static bool leaves_affine(const ln_plan *p, const ln_net *net, int64_t i) {
+  const ln_inference *r = &p->nodes[i].inference;
+  const ln_shape *x = &p->values[net->nodes[i].inputs[0]].shape;
+  return ln_inference_in_parts(r) && x->rank > 1 &&
+         r->shared >= 3 * x->dim[1] * (int64_t)sizeof(float);
+}
+
 /* Its numbers are known before the pass, and nothing is applied before it. */
-static bool can_be_affine(const ln_plan *p, int64_t i, const ln_plan_node *by) {
-  return !p->training && ln_inference_in_parts(&p->nodes[i].inference) &&
+static bool can_be_affine(const ln_plan *p, const ln_net *net, int64_t i,
+                          const ln_plan_node *by) {
+  return !p->training && leaves_affine(p, net, i) &&
          !ln_inference_in_parts(&by->inference) && by->affine < 0;
 }
 
@@ -65,7 +74,7 @@ static bool can_absorb(const ln_plan *p, const ln_net *net, int64_t i) {
   return is != LN_IS_OPAQUE && is < 32 && fuses() && k &&
          (k->activations & LN_ACCEPTS(is)) && by->activation == LN_IS_OPAQUE &&
          forgets(net, applier, LN_FORGETS_Y) &&
-         (is != LN_IS_CHANNEL_AFFINE || can_be_affine(p, i, by));
+         (is != LN_IS_CHANNEL_AFFINE || can_be_affine(p, net, i, by));
 }
 
 static void absorb(ln_plan *p, const ln_net *net, int64_t i) {
