@@ -109,16 +109,6 @@ static float *new_affine(int64_t C) {
   return affine;
 }
 
-/* y, as a layer behind makes it. */
-static void apply_affine(const float *affine, ln_numbers *y) {
-  const int64_t N = y->shape.dim[0], C = y->shape.dim[1];
-  const int64_t plane = y->count ? y->count / N / C : 0;
-  for (int64_t i = 0; i < y->count; i++) {
-    const float *of = affine + i / plane % C;
-    y->at[i] = (y->at[i] - of[0]) * of[C] + of[2 * C];
-  }
-}
-
 static void check_affine(ln_checking *c, ln_trial *own, int32_t activation) {
   const ln_way plain = { .evaluation = true };
   ln_way passing = { .evaluation = true, .activation = activation };
@@ -126,7 +116,7 @@ static void check_affine(ln_checking *c, ln_trial *own, int32_t activation) {
   passing.affine = affine;
   if (affine && ln_trial_forward(own, &plain)) {
     ln_numbers y = ln_numbers_copy(&own->y[0]);
-    apply_affine(affine, &y);
+    ln_numbers_apply_affine(&y, affine);
     if (activation == LN_IS_RELU) relu(&y);
     if (ln_trial_forward(own, &passing))
       compare(c, "methods.activation", "y with a batch norm in passing", &y,

@@ -26,6 +26,15 @@ ln_numbers ln_numbers_copy(const ln_numbers *from) {
   return n;
 }
 
+void ln_numbers_apply_affine(ln_numbers *n, const float *affine) {
+  const int64_t N = n->shape.dim[0], C = n->shape.dim[1];
+  const int64_t plane = n->count ? n->count / N / C : 0;
+  for (int64_t i = 0; i < n->count; i++) {
+    const float *of = affine + i / plane % C;
+    n->at[i] = (n->at[i] - of[0]) * of[C] + of[2 * C];
+  }
+}
+
 void ln_numbers_free(ln_numbers *n) {
   free(n->at);
   *n = (ln_numbers){ 0 };

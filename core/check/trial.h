@@ -78,6 +78,9 @@ double ln_trial_gap(int64_t count);
 
 /* Copies of numbers, for comparing later. */
 ln_numbers ln_numbers_copy(const ln_numbers *);
+/* y = (x - mean[c]) * scale[c] + shift[c], c in dim 1, in place; `affine` is
+ * mean[C], scale[C], shift[C]. */
+void ln_numbers_apply_affine(ln_numbers *, const float *affine);
 void ln_numbers_free(ln_numbers *);
 /* The first place where the bits differ; -1: none. */
 int64_t ln_numbers_differ(const ln_numbers *a, const ln_numbers *b);

@@ -64,22 +64,25 @@ static bool can_be_affine(const ln_plan *p, const ln_net *net, int64_t i,
          !ln_inference_in_parts(&by->inference) && by->affine < 0;
 }
 
+/* The node whose forward makes the input of layer i. */
+static int64_t maker_of(const ln_plan *p, const ln_net *net, int64_t i) {
+  return ln_plan_applier(p, net, net->values[net->nodes[i].inputs[0]].node);
+}
+
 /* Can the layer that makes the input of layer i do the work of i? */
 static bool can_absorb(const ln_plan *p, const ln_net *net, int64_t i) {
-  int64_t before = net->values[net->nodes[i].inputs[0]].node;
-  int64_t applier = ln_plan_applier(p, net, before);
-  const ln_plan_node *by = &p->nodes[applier];
+  int64_t maker = maker_of(p, net, i);
+  const ln_plan_node *by = &p->nodes[maker];
   int32_t is = net->nodes[i].instance->known->layer.is;
   const ln_kernel *k = by->inference.kernel;
   return is != LN_IS_OPAQUE && is < 32 && fuses() && k &&
          (k->activations & LN_ACCEPTS(is)) && by->activation == LN_IS_OPAQUE &&
-         forgets(net, applier, LN_FORGETS_Y) &&
+         forgets(net, maker, LN_FORGETS_Y) &&
          (is != LN_IS_CHANNEL_AFFINE || can_be_affine(p, net, i, by));
 }
 
 static void absorb(ln_plan *p, const ln_net *net, int64_t i) {
-  int64_t before = net->values[net->nodes[i].inputs[0]].node;
-  ln_plan_node *by = &p->nodes[ln_plan_applier(p, net, before)];
+  ln_plan_node *by = &p->nodes[maker_of(p, net, i)];
   int32_t is = net->nodes[i].instance->known->layer.is;
   p->nodes[i].absorbed = true;
   if (is == LN_IS_CHANNEL_AFFINE)

@@ -4,6 +4,7 @@
 #include "batch_norm2d.h"
 
 #include <lunet/kernels/each_isa.h>
+#include <lunet/kernels/finish.h>
 #include <lunet/kernels/moments.h>
 
 static const float *plane_of(const float *x, const sizes *s, int64_t n,
@@ -47,29 +48,28 @@ ln_status LN_FOR_ISA(parts_forward_partial)(const void *self,
   return LN_OK;
 }
 
-static void normalise_plane(const all_channels *k, int64_t c, const float *x,
-                            int64_t n, bool relu, float *y) {
-  const float mean = k->mean[c], scale = k->scale[c], shift = k->shift[c];
+static void normalise_plane(const ln_finish *all, int64_t c, const float *x,
+                            int64_t n, float *y) {
+  const ln_finisher f = ln_finish_channel(all, c);
+  const float mean = f.mean[0], scale = f.scale[0], shift = f.shift[0];
   int64_t i = 0;
-  for (; i + LN_VECTOR <= n; i += LN_VECTOR) {
-    const ln_vector v = (ln_load(x + i) - mean) * scale + shift;
-    ln_store(y + i, relu ? ln_rectify(v) : v);
-  }
+  for (; i + LN_VECTOR <= n; i += LN_VECTOR)
+    ln_store(y + i, ln_finished(&f, ln_load(x + i)));
   for (; i < n; i++) {
     const float v = (x[i] - mean) * scale + shift;
-    y[i] = relu && v <= 0 ? 0 : v;
+    y[i] = f.rectify && v <= 0 ? 0 : v;
   }
 }
 
 ln_status LN_FOR_ISA(parts_forward)(const void *self, const ln_call *call) {
   (void)self;
   const sizes s = sizes_of(call);
-  const all_channels k = channels_of(call, s.C);
+  const ln_finish finish = ln_finish_of(call, s.C);
   const float *x = ln_x(call, 0);
   float *y = ln_y(call, 0);
   for (int64_t n = 0; n < s.N; n++)
     for (int64_t c = 0; c < s.C; c++, x += s.pixels, y += s.pixels)
-      normalise_plane(&k, c, x, s.pixels, call->activation == LN_IS_RELU, y);
+      normalise_plane(&finish, c, x, s.pixels, y);
   return LN_OK;
 }
 

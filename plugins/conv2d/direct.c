@@ -210,7 +210,7 @@ static void filters_in_lanes(const job *j, const place *p, int64_t k) {
     ln_filter_lanes_row(&f, vectors, j->x.size, p->planes + r * j->planes.q_row,
                         p->waiting + r * j->x.size * LN_VECTOR);
   for (int v = 0; v < vectors; v++)
-    store_lanes(j, p->n, p->g * j->K + k + v * LN_VECTOR,
+    store_lanes(j, p->n, first + v * LN_VECTOR,
                 smaller(LN_VECTOR, j->K - k - v * LN_VECTOR), p->q, p->end,
                 p->waiting + v * pixels * LN_VECTOR,
                 p->waiting + 2 * pixels * LN_VECTOR);
@@ -235,17 +235,18 @@ static void store_cell(const job *j, const place *p, cell c, int64_t k,
 }
 
 static void pixels_in_lanes(const job *j, const place *p, int64_t k) {
+  const int64_t first = p->g * j->K + k;
   const int64_t filters = smaller(part_size(j), j->K - k);
   const int64_t cells = (p->end - p->q) * divide_up(j->x.size, LN_VECTOR);
   const int vectors = ln_pixel_vectors(filters);
   const ln_pixel_lanes f = {
     .taps = j->taps,
     .offset = p->offset,
-    .w = j->w + (p->g * j->K + k) * j->taps,
-    .start = j->start ? j->start + p->g * j->K + k : NULL,
+    .w = j->w + first * j->taps,
+    .start = j->start ? j->start + first : NULL,
     .to_filter = LN_MOST_VECTORS * LN_VECTOR,
     .finish = &j->finish,
-    .first = p->g * j->K + k,
+    .first = first,
   };
   for (int64_t i = 0; i < cells; i += vectors) {
     ptrdiff_t at[LN_MOST_VECTORS];

@@ -167,8 +167,8 @@ LN_INLINE void output_band(const int m, const job *j, const band *b,
       ln_vector tile[16];
       transform_output_tile(m, M, j->M.per_frequency, tile);
 #pragma GCC unroll 16
-      for (int i = 0; i < m * m; i++) tile[i] += bias;
-      ln_finish_vectors(&finish, m * m, tile);
+      for (int i = 0; i < m * m; i++)
+        tile[i] = ln_finished(&finish, tile[i] + bias);
       store_tile(m, tile, rows - y, j->OW - x,
                  room + (y * j->OW + x) * LN_VECTOR, j->OW * LN_VECTOR);
     }

@@ -18,7 +18,7 @@ typedef struct ln_finish {
   bool rectify;
 } ln_finish;
 
-/* For rows without passes in parts. */
+/* For rows without passes in parts, and for the batch norm itself. */
 static inline ln_finish ln_finish_of(const ln_call *call, int64_t C) {
   return (ln_finish){ C, call->shared, call->activation == LN_IS_RELU };
 }
@@ -54,17 +54,6 @@ LN_INLINE ln_finisher ln_finish_channel(const ln_finish *all, int64_t c) {
 LN_INLINE ln_vector ln_finished(const ln_finisher *f, ln_vector y) {
   if (f->affine) y = (y - f->mean) * f->scale + f->shift;
   return f->rectify ? ln_rectify(y) : y;
-}
-
-/* n vectors of the same channels; n is a constant at the call. */
-LN_INLINE void ln_finish_vectors(const ln_finisher *f, const int n,
-                                 ln_vector *y) {
-  if (f->affine)
-#pragma GCC unroll 16
-    for (int i = 0; i < n; i++) y[i] = (y[i] - f->mean) * f->scale + f->shift;
-  if (f->rectify)
-#pragma GCC unroll 16
-    for (int i = 0; i < n; i++) y[i] = ln_rectify(y[i]);
 }
 
 #endif
