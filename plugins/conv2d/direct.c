@@ -38,8 +38,9 @@ static int64_t part_size(const job *j) {
   return divide_up(j->K, divide_up(j->K, LN_MOST_FILTERS));
 }
 
+/* Its phases, those of a row side by side. */
 typedef struct pass {
-  int64_t phases;
+  int64_t rows, columns; /* of phases */
   job phase[MOST_PHASES];
 } pass;
 
@@ -81,8 +82,8 @@ static int64_t packed_floats(const job *j) {
 static void add_phases(pass *p, const job *common, const axis *y, int64_t n_y,
                        const axis *x, int64_t n_x) {
   const float *w = common->w;
-  p->phases = n_y * n_x;
-  for (int64_t i = 0; i < p->phases; i++) {
+  p->rows = n_y, p->columns = n_x;
+  for (int64_t i = 0; i < n_y * n_x; i++) {
     job *j = &p->phase[i];
     *j = *common;
     j->y = y[i / n_x], j->x = x[i % n_x];
@@ -119,27 +120,38 @@ static pass gradient_pass(const sizes *s, const ln_call *call, const float *w) {
   return p;
 }
 
-/* ---- scratch: offsets, planes, and what waits to be written -------------- */
-
-static int64_t most_taps(const job *j) {
-  return j->C * j->reach_y.taps * j->reach_x.taps;
+static int64_t phases(const pass *p) {
+  return p->rows * p->columns;
 }
 
-static int64_t waiting_floats(const job *j) {
-  return j->filter_lanes ? 3 * j->rows * j->reach_x.size * LN_VECTOR
+/* ---- scratch: offsets, planes, and what waits to be written -------------- */
+
+static int64_t offsets_bytes(const pass *p) {
+  int64_t taps = 0;
+  for (int64_t i = 0; i < phases(p); i++) taps += p->phase[i].taps;
+  return offset_floats(taps) * (int64_t)sizeof(float);
+}
+
+/* Floats of a part's band, as lanes or as planes. */
+static int64_t band_floats(const job *j) {
+  return j->rows * j->reach_x.size * 2 * LN_VECTOR + LN_VECTOR;
+}
+
+static int64_t waiting_floats(const pass *p) {
+  const job *j = &p->phase[0];
+  return j->filter_lanes ? (1 + p->columns) * band_floats(j)
                          : LN_MOST_FILTERS * LN_MOST_VECTORS * LN_VECTOR;
 }
 
 static int64_t scratch_bytes(const pass *p) {
-  const job *j = &p->phase[0];
-  return (offset_floats(most_taps(j)) + j->C * j->planes.plane +
-          waiting_floats(j)) *
-         (int64_t)sizeof(float);
+  return offsets_bytes(p) +
+         (plane_floats(&p->phase[0].planes) + waiting_floats(p)) *
+             (int64_t)sizeof(float);
 }
 
 static int64_t packed_bytes(const pass *p) {
   int64_t floats = 0;
-  for (int64_t i = 0; i < p->phases; i++) floats += packed_floats(&p->phase[i]);
+  for (int64_t i = 0; i < phases(p); i++) floats += packed_floats(&p->phase[i]);
   return floats * (int64_t)sizeof(float);
 }
 
@@ -162,58 +174,98 @@ static void store_pixels(const job *j, const float *from, int64_t n,
     for (int64_t i = 0; i < n; i++) to[i * step] = from[i];
 }
 
-/* `channels` of rows [q, end), from lanes; `room` for the same as planes. */
-static void store_lanes(const job *j, int64_t n, int64_t channel,
-                        int64_t channels, int64_t q, int64_t end,
-                        const float *lanes, float *room) {
-  const int64_t pixels = (end - q) * j->x.size;
-  if (j->x.out_step == 1 && j->y.out_step == 1) {
-    ln_from_lanes(lanes, pixels, out_row(j, n, channel, q),
-                  j->y.out_size * j->x.out_size, channels);
-    return;
+/* Two column phases, of n pixels together, take turns. */
+static void weave(const float *even, const float *odd, int64_t n, float *to) {
+  for (; n > 0; n -= 2 * LN_VECTOR, to += 2 * LN_VECTOR) {
+    const ln_vector a = ln_load(even), b = ln_load(odd);
+    ln_store_first(to, LN_PICK(a, b, LN_FIRST), n);
+    ln_store_first(to + LN_VECTOR, LN_PICK(a, b, LN_SECOND), n - LN_VECTOR);
+    even += LN_VECTOR, odd += LN_VECTOR;
   }
-  ln_from_lanes(lanes, pixels, room, pixels, channels);
-  for (int64_t c = 0; c < channels; c++)
-    for (int64_t r = q; r < end; r++, room += j->x.size)
-      store_pixels(j, room, j->x.size, out_row(j, n, channel + c, r));
 }
 
 /* ---- the two kinds of lanes ---------------------------------------------- */
 
 typedef struct place {
   int64_t n, g, q, end; /* image, group, rows */
-  const int64_t *offset;
+  const int64_t *offset[MOST_PHASES];
   const float *planes;
   float *waiting;
 } place;
+
+/* Rows of a phase that belong to a task. */
+static int64_t rows_here(const job *j, const place *p) {
+  return smaller(p->end, j->y.size) - p->q;
+}
 
 static ln_vector start_lanes(const job *j, int64_t g, int64_t k) {
   if (!j->start || k >= j->K) return (ln_vector){ 0 };
   return ln_load_before(j->start + g * j->K + k, j->start + (g + 1) * j->K);
 }
 
-static void filters_in_lanes(const job *j, const place *p, int64_t k) {
-  const int64_t pixels = (p->end - p->q) * j->x.size;
-  const int64_t padded = padded_filters(j->K), first = p->g * j->K + k;
-  const int vectors = j->K - k > LN_VECTOR ? 2 : 1;
+/* One phase of two vectors of filters from k on: lanes, in `to`. */
+static void fill_lanes(const job *j, const place *p, const int64_t *offset,
+                       int64_t k, float *to) {
+  const int64_t first = p->g * j->K + k;
   const ln_filter_lanes f = {
     .taps = j->taps,
-    .offset = p->offset,
-    .w = j->w + (p->g * padded + k) * j->taps,
+    .offset = offset,
+    .w = j->w + (p->g * padded_filters(j->K) + k) * j->taps,
     .w_part = j->taps * LN_VECTOR,
-    .to_part = pixels * LN_VECTOR,
+    .to_part = rows_here(j, p) * j->x.size * LN_VECTOR,
     .start = { start_lanes(j, p->g, k), start_lanes(j, p->g, k + LN_VECTOR) },
     .finish = { ln_finish_lanes(&j->finish, first),
                 ln_finish_lanes(&j->finish, first + LN_VECTOR) },
   };
-  for (int64_t r = 0; r < p->end - p->q; r++)
-    ln_filter_lanes_row(&f, vectors, j->x.size, p->planes + r * j->planes.q_row,
-                        p->waiting + r * j->x.size * LN_VECTOR);
-  for (int v = 0; v < vectors; v++)
-    store_lanes(j, p->n, first + v * LN_VECTOR,
-                smaller(LN_VECTOR, j->K - k - v * LN_VECTOR), p->q, p->end,
-                p->waiting + v * pixels * LN_VECTOR,
-                p->waiting + 2 * pixels * LN_VECTOR);
+  for (int64_t r = 0; r < rows_here(j, p); r++)
+    ln_filter_lanes_row(&f, j->K - k > LN_VECTOR ? 2 : 1, j->x.size,
+                        p->planes + r * j->planes.q_row,
+                        to + r * j->x.size * LN_VECTOR);
+}
+
+/* And from there to planes, `plane` floats apart. */
+static void turn_lanes(const float *lanes, int64_t pixels, int64_t filters,
+                       float *to, int64_t plane) {
+  for (int64_t k = 0; k < filters; k += LN_VECTOR)
+    ln_from_lanes(lanes + k * pixels, pixels, to + k * plane, plane,
+                  smaller(LN_VECTOR, filters - k));
+}
+
+/* A row of phases, whose planes in `turned` lie band_floats apart. */
+static void store_planes(const job *j, int64_t columns, const place *p,
+                         int64_t k, int64_t filters, const float *turned) {
+  const int64_t rows = rows_here(j, p), room = band_floats(j);
+  for (int64_t i = 0; i < filters * rows; i++) {
+    const int64_t channel = p->g * j->K + k + i / rows, q = p->q + i % rows;
+    if (columns == 2) {
+      weave(turned + i * j[0].x.size, turned + room + i * j[1].x.size,
+            j->x.out_size, out_row(j, p->n, channel, q));
+      continue;
+    }
+    for (int64_t m = 0; m < columns; m++)
+      store_pixels(&j[m], turned + m * room + i * j[m].x.size, j[m].x.size,
+                   out_row(&j[m], p->n, channel, q));
+  }
+}
+
+static void filters_in_lanes(const pass *all, const place *p, int64_t row,
+                             int64_t k) {
+  const job *j = &all->phase[row * all->columns];
+  const int64_t rows = rows_here(j, p), first = p->g * j->K + k;
+  const int64_t filters = smaller(part_size(j), j->K - k);
+  const bool neighbours = j->x.out_step == 1 && j->y.out_step == 1;
+  float *lanes = p->waiting, *turned = lanes + band_floats(j);
+  if (rows < 1) return;
+  for (int64_t m = 0; m < all->columns; m++) {
+    const int64_t pixels = rows * j[m].x.size;
+    fill_lanes(&j[m], p, p->offset[row * all->columns + m], k, lanes);
+    if (neighbours)
+      turn_lanes(lanes, pixels, filters, out_row(j, p->n, first, p->q),
+                 j->y.out_size * j->x.out_size);
+    else
+      turn_lanes(lanes, pixels, filters, turned + m * band_floats(j), pixels);
+  }
+  if (!neighbours) store_planes(j, all->columns, p, k, filters, turned);
 }
 
 /* Rows are cut into vectors; each call of the kernel takes the next few. */
@@ -234,14 +286,15 @@ static void store_cell(const job *j, const place *p, cell c, int64_t k,
                    c.column * j->x.out_step);
 }
 
-static void pixels_in_lanes(const job *j, const place *p, int64_t k) {
+static void pixels_in_lanes(const job *j, const place *p, const int64_t *offset,
+                            int64_t k) {
   const int64_t first = p->g * j->K + k;
   const int64_t filters = smaller(part_size(j), j->K - k);
-  const int64_t cells = (p->end - p->q) * divide_up(j->x.size, LN_VECTOR);
+  const int64_t cells = rows_here(j, p) * divide_up(j->x.size, LN_VECTOR);
   const int vectors = ln_pixel_vectors(filters);
   const ln_pixel_lanes f = {
     .taps = j->taps,
-    .offset = p->offset,
+    .offset = offset,
     .w = j->w + first * j->taps,
     .start = j->start ? j->start + first : NULL,
     .to_filter = LN_MOST_VECTORS * LN_VECTOR,
@@ -264,17 +317,23 @@ static void pixels_in_lanes(const job *j, const place *p, int64_t k) {
 
 /* ---- tasks --------------------------------------------------------------- */
 
-static void compute_phase(const job *j, place p, int64_t some,
-                          int64_t *offset) {
-  p.end = smaller(p.end, j->y.size);
-  if (p.q >= p.end || j->x.size < 1) return;
-  list_offsets(&j->planes, &j->reach_y, &j->reach_x, &j->y, &j->x, offset);
-  for (int64_t i = j->parts * some / j->part_groups;
-       i < j->parts * (some + 1) / j->part_groups; i++)
-    if (j->filter_lanes)
-      filters_in_lanes(j, &p, i * part_size(j));
+static void list_all_offsets(const pass *all, place *p, int64_t *to) {
+  for (int64_t i = 0; i < phases(all); i++) {
+    const job *j = &all->phase[i];
+    p->offset[i] = to;
+    if (j->taps)
+      list_offsets(&j->planes, &j->reach_y, &j->reach_x, &j->y, &j->x, to);
+    to += j->taps;
+  }
+}
+
+static void compute_part(const pass *all, const place *p, int64_t k) {
+  for (int64_t row = 0; row < all->rows; row++)
+    if (all->phase[0].filter_lanes)
+      filters_in_lanes(all, p, row, k);
     else
-      pixels_in_lanes(j, &p, i * part_size(j));
+      for (int64_t i = row * all->columns; i < (row + 1) * all->columns; i++)
+        pixels_in_lanes(&all->phase[i], p, p->offset[i], k);
 }
 
 /* Task: image, group, band of rows, some of the parts. */
@@ -283,19 +342,19 @@ static void compute_task(const pass *all, int64_t task, float *scratch) {
   const int64_t some = task % j->part_groups;
   const int64_t band = task / j->part_groups % j->bands;
   const int64_t group = task / j->part_groups / j->bands;
-  float *copies = scratch + offset_floats(most_taps(j));
-  int64_t *offset = (int64_t *)scratch;
-  const place p = { .n = group / j->G,
-                    .g = group % j->G,
-                    .q = band * j->rows,
-                    .end = (band + 1) * j->rows,
-                    .offset = offset,
-                    .planes = copies,
-                    .waiting = copies + j->C * j->planes.plane };
+  float *copies = scratch + offsets_bytes(all) / (int64_t)sizeof(float);
+  place p = { .n = group / j->G,
+              .g = group % j->G,
+              .q = band * j->rows,
+              .end = (band + 1) * j->rows,
+              .planes = copies,
+              .waiting = copies + plane_floats(&j->planes) };
+  list_all_offsets(all, &p, (int64_t *)scratch);
   load_planes(&j->planes, &j->reach_y, &j->reach_x,
               j->in + group * j->C * j->y.in_size * j->x.in_size, p.q, copies);
-  for (int64_t i = 0; i < all->phases; i++)
-    compute_phase(&all->phase[i], p, some, offset);
+  for (int64_t i = j->parts * some / j->part_groups;
+       i < j->parts * (some + 1) / j->part_groups; i++)
+    compute_part(all, &p, i * part_size(j));
 }
 
 static void compute_tasks(void *arg, const ln_chunk *chunk) {
@@ -351,7 +410,7 @@ static void pack_groups(void *arg, const ln_chunk *chunk) {
 }
 
 static ln_status pack(packing *p, const pass *all, const ln_call *call) {
-  for (int64_t i = 0; i < all->phases; i++) {
+  for (int64_t i = 0; i < phases(all); i++) {
     const job *j = p->j = &all->phase[i];
     const int64_t step = j->filter_lanes ? LN_VECTOR : part_size(j);
     const ln_status status = call->host->parallel_for(

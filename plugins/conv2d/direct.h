@@ -113,10 +113,10 @@ static inline planes planes_of(int64_t channels, const axis *y, const axis *x,
   return p;
 }
 
-/* Always inlined with its step known, so that steps 1 and 2 become vectors. */
-LN_INLINE void copy_steps(const float *from, int64_t step, int64_t n,
-                          float *to) {
-  for (int64_t i = 0; i < n; i++) to[i] = from[i * step];
+/* Rows are written from front to back by whole vectors: what one of them
+ * writes too much, the next sets right. Behind the last there is room for it. */
+static inline int64_t plane_floats(const planes *p) {
+  return p->channels * p->plane + LN_VECTOR;
 }
 
 /* One column phase: its columns [begin, end) lie in the image. */
@@ -136,37 +136,65 @@ static inline stretch stretch_of(const planes *p, const axis *x,
   return s;
 }
 
-static inline void load_row(const planes *p, const stretch *s, int64_t step,
-                            const float *row, float *to) {
-  const int64_t n = s->end - s->begin;
-  ln_clear_short(to, s->begin);
-  if (step == 1)
-    ln_copy_short(to + s->begin, row + s->from, n);
-  else if (step == 2)
-    copy_steps(row + s->from, 2, n, to + s->begin);
-  else
-    copy_steps(row + s->from, step, n, to + s->begin);
-  ln_clear_short(to + s->end, p->columns - s->end);
+/* Every step-th of n floats, as many as a vector has; zeros behind the last. */
+LN_INLINE ln_vector load_every(const float *p, int64_t step, int64_t n) {
+  if (step == 1) return ln_load_first(p, n, 0);
+  if (step == 2) {
+    const ln_vector a = ln_load_first(p, n, 0);
+    const int64_t rest = n - LN_VECTOR;
+    const ln_vector b =
+        rest > 0 ? ln_load_first(p + LN_VECTOR, rest, 0) : (ln_vector){ 0 };
+    return LN_PICK(a, b, LN_EVEN);
+  }
+  ln_vector v = { 0 };
+  for (int i = 0; i < LN_VECTOR && i * step < n; i++) v[i] = p[i * step];
+  return v;
+}
+
+static inline void clear_row(float *to, int64_t begin, int64_t end) {
+  for (int64_t i = begin; i < end; i += LN_VECTOR)
+    ln_store(to + i, (ln_vector){ 0 });
+}
+
+/* `row` of in_size floats. */
+LN_INLINE void load_row(stretch s, int64_t columns, int64_t step,
+                        const float *row, int64_t in_size, float *to) {
+  int64_t i = s.begin, at = s.from;
+  clear_row(to, 0, i);
+  for (; i < s.end; i += LN_VECTOR, at += step * LN_VECTOR)
+    ln_store(to + i, load_every(row + at, step, in_size - at));
+  clear_row(to, i, columns);
 }
 
 /* The planes of rows [q, ...) of an image's group; `image` is its first
- * channel. */
+ * channel. Always inlined, with its step known, and of copies of all sizes:
+ * then they stay in registers. */
+LN_INLINE void load_planes_(const planes p, const axis y, const axis x,
+                            int64_t step, const float *image, int64_t q,
+                            float *to) {
+  const int64_t top = q * y.in_step + lowest(&y);
+  stretch s[MOST_STEP];
+  for (int64_t i = 0; i < step; i++) s[i] = stretch_of(&p, &x, i);
+  for (int64_t c = 0; c < p.channels; c++, image += y.in_size * x.in_size)
+    for (int64_t r = 0; r < p.rows; r++, to += p.row) {
+      const int64_t iy = top + r;
+      if (iy < 0 || iy >= y.in_size)
+        clear_row(to, 0, p.row);
+      else
+        for (int64_t i = 0; i < step; i++)
+          load_row(s[i], p.columns, step, image + iy * x.in_size, x.in_size,
+                   to + i * p.columns);
+    }
+}
+
 static inline void load_planes(const planes *p, const axis *y, const axis *x,
                                const float *image, int64_t q, float *to) {
-  const int64_t top = q * y->in_step + lowest(y);
-  for (int64_t phase = 0; phase < x->in_step; phase++) {
-    const stretch s = stretch_of(p, x, phase);
-    for (int64_t c = 0; c < p->channels; c++)
-      for (int64_t r = 0; r < p->rows; r++) {
-        const int64_t iy = top + r;
-        float *at = to + c * p->plane + r * p->row + phase * p->columns;
-        if (iy < 0 || iy >= y->in_size)
-          ln_clear_short(at, p->columns);
-        else
-          load_row(p, &s, x->in_step,
-                   image + (c * y->in_size + iy) * x->in_size, at);
-      }
-  }
+  if (x->in_step == 1)
+    load_planes_(*p, *y, *x, 1, image, q, to);
+  else if (x->in_step == 2)
+    load_planes_(*p, *y, *x, 2, image, q, to);
+  else
+    load_planes_(*p, *y, *x, x->in_step, image, q, to);
 }
 
 /* Where each tap of axes y, x looks in planes made for reach_y, reach_x; in
@@ -188,16 +216,21 @@ static inline void list_offsets(const planes *p, const axis *reach_y,
     for (int64_t t = 0; t < taps; t++) *at++ = offset[t] + c * plane;
 }
 
-/* Rows of a task: planes of about so many bytes, and at least `bands` tasks. */
-enum { PLANE_BYTES = 192 << 10 };
+/* Rows of a task, so that there are at least `bands` tasks. Its planes should
+ * lie in the first cache; but the rows that it shares with its neighbour, which
+ * both copy, should be few among its own, for which the second will do. */
+enum { PLANE_BYTES = 32 << 10, MOST_PLANE_BYTES = 192 << 10, SHARED_PART = 4 };
 
 static inline int64_t band_rows(int64_t channels, const axis *y, const axis *x,
                                 int64_t bands) {
   const planes one = planes_of(channels, y, x, 1);
-  const int64_t bytes = channels * one.q_row * (int64_t)sizeof(float);
-  const int64_t rows = larger(1, smaller(PLANE_BYTES / larger(bytes, 1),
-                                         divide_up(larger(y->size, 1), bands)));
-  return smaller(rows, larger(y->size, 1));
+  const int64_t row = larger(1, channels * one.q_row * (int64_t)sizeof(float));
+  const int64_t shared = larger(0, span(y) - y->in_step);
+  const int64_t worth = divide_up(SHARED_PART * shared, y->in_step);
+  const int64_t fit = larger(PLANE_BYTES / row, worth);
+  const int64_t rows = smaller(fit, MOST_PLANE_BYTES / row);
+  const int64_t all = larger(y->size, 1);
+  return larger(1, smaller(rows, divide_up(all, bands)));
 }
 
 #endif

@@ -46,9 +46,6 @@ static job job_of(const sizes *s) {
 
 /* ---- scratch: offsets, planes, dy, sums ---------------------------------- */
 
-static int64_t plane_floats(const job *j) {
-  return j->C * j->planes.plane;
-}
 static int64_t dy_floats(const job *j) {
   return (j->rows * j->columns + LN_VECTOR) * j->part;
 }
@@ -70,7 +67,7 @@ static place place_of(const job *j, int64_t task, void *scratch) {
               .filters = smaller(j->part, j->K - k),
               .offset = scratch };
   p.planes = (float *)scratch + offset_floats(j->padded);
-  p.dy = p.planes + plane_floats(j);
+  p.dy = p.planes + plane_floats(&j->planes);
   p.sums = p.dy + dy_floats(j);
   list_offsets(&j->planes, &j->y, &j->x, &j->y, &j->x, p.offset);
   for (int64_t t = j->taps; t < j->padded; t++) p.offset[t] = 0;
@@ -164,7 +161,7 @@ static void compute_tasks(void *arg, const ln_chunk *chunk) {
 
 ln_status LN_FOR_ISA(direct_weights_plan)(const sizes *s, ln_infer *io) {
   const job j = job_of(s);
-  const int64_t floats = offset_floats(j.padded) + plane_floats(&j) +
+  const int64_t floats = offset_floats(j.padded) + plane_floats(&j.planes) +
                          dy_floats(&j) + sum_floats(&j);
   io->scratch = larger(io->scratch, floats * (int64_t)sizeof(float));
   return LN_OK;

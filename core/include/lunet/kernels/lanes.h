@@ -96,10 +96,7 @@ static inline ln_vector ln_sums_of_lanes(const float *from) {
 
 /* As ln_load, but zeros from `end` on. */
 static inline ln_vector ln_load_before(const float *p, const float *end) {
-  float v[LN_VECTOR] = { 0 };
-  if (p + LN_VECTOR <= end) return ln_load(p);
-  if (p < end) memcpy(v, p, (size_t)(end - p) * sizeof *v);
-  return ln_load(v);
+  return p < end ? ln_load_first(p, end - p, 0) : (ln_vector){ 0 };
 }
 
 /* The first pixels of fewer channels, or near the end of the image. */

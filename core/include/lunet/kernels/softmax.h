@@ -18,19 +18,6 @@ LN_INLINE ln_vector ln_larger_(ln_vector a, ln_vector b) {
   return (ln_vector)(((mask)b & wins) | ((mask)a & ~wins));
 }
 
-/* The first n numbers at p (fewer than LN_VECTOR), `other` in the rest. */
-LN_INLINE ln_vector ln_load_first(const float *p, int64_t n, float other) {
-#if LN_VECTOR == 16
-  const __m512 rest = _mm512_set1_ps(other);
-  return (ln_vector)_mm512_mask_loadu_ps(rest, (__mmask16)((1u << n) - 1), p);
-#else
-  float lanes[LN_VECTOR];
-  for (int j = 0; j < LN_VECTOR; j++) lanes[j] = other;
-  ln_copy_short(lanes, p, n);
-  return ln_load(lanes);
-#endif
-}
-
 #define LN_TURNED_(i, s)        (((i) + (s)) % LN_VECTOR)
 #define LN_LARGER_TURNED_(v, s) ln_larger_(v, LN_PICK_(v, v, LN_TURNED_, s))
 

@@ -96,6 +96,21 @@ LN_INLINE void ln_clear_short(float *to, ptrdiff_t n) {
   }
 }
 
+/* The first n floats at p, or all; `other` in the lanes behind them. Nothing
+ * else is read. */
+LN_INLINE ln_vector ln_load_first(const float *p, ptrdiff_t n, float other) {
+  if (n >= LN_VECTOR) return ln_load(p);
+#if LN_VECTOR == 16
+  const __mmask16 first = n > 0 ? (__mmask16)((1u << n) - 1) : 0;
+  return (ln_vector)_mm512_mask_loadu_ps(_mm512_set1_ps(other), first, p);
+#else
+  float lanes[LN_VECTOR];
+  for (int i = 0; i < LN_VECTOR; i++) lanes[i] = other;
+  if (n > 0) ln_copy_short(lanes, p, n);
+  return ln_load(lanes);
+#endif
+}
+
 /* The first n floats of v, or all. */
 LN_INLINE void ln_store_first(float *to, ln_vector v, ptrdiff_t n) {
   if (n >= LN_VECTOR) {
