@@ -206,21 +206,19 @@ static ln_vector start_lanes(const job *j, int64_t g, int64_t k) {
 /* One phase of two vectors of filters from k on: lanes, in `to`. */
 static void fill_lanes(const job *j, const place *p, const int64_t *offset,
                        int64_t k, float *to) {
-  const int64_t first = p->g * j->K + k;
   const ln_filter_lanes f = {
     .taps = j->taps,
     .offset = offset,
     .w = j->w + (p->g * padded_filters(j->K) + k) * j->taps,
     .w_part = j->taps * LN_VECTOR,
     .to_part = rows_here(j, p) * j->x.size * LN_VECTOR,
+    .plane_row = j->planes.q_row,
     .start = { start_lanes(j, p->g, k), start_lanes(j, p->g, k + LN_VECTOR) },
-    .finish = { ln_finish_lanes(&j->finish, first),
-                ln_finish_lanes(&j->finish, first + LN_VECTOR) },
+    .finish = &j->finish,
+    .first = p->g * j->K + k,
   };
-  for (int64_t r = 0; r < rows_here(j, p); r++)
-    ln_filter_lanes_row(&f, j->K - k > LN_VECTOR ? 2 : 1, j->x.size,
-                        p->planes + r * j->planes.q_row,
-                        to + r * j->x.size * LN_VECTOR);
+  ln_filter_lanes_rows(&f, j->K - k > LN_VECTOR ? 2 : 1, rows_here(j, p),
+                       j->x.size, p->planes, to);
 }
 
 /* And from there to planes, `plane` floats apart. */

@@ -216,21 +216,16 @@ static inline void list_offsets(const planes *p, const axis *reach_y,
     for (int64_t t = 0; t < taps; t++) *at++ = offset[t] + c * plane;
 }
 
-/* Rows of a task, so that there are at least `bands` tasks. Its planes should
- * lie in the first cache; but the rows that it shares with its neighbour, which
- * both copy, should be few among its own, for which the second will do. */
-enum { PLANE_BYTES = 32 << 10, MOST_PLANE_BYTES = 192 << 10, SHARED_PART = 4 };
+/* Rows of a task: planes of about so many bytes, and at least `bands` tasks. */
+enum { PLANE_BYTES = 192 << 10 };
 
 static inline int64_t band_rows(int64_t channels, const axis *y, const axis *x,
                                 int64_t bands) {
   const planes one = planes_of(channels, y, x, 1);
-  const int64_t row = larger(1, channels * one.q_row * (int64_t)sizeof(float));
-  const int64_t shared = larger(0, span(y) - y->in_step);
-  const int64_t worth = divide_up(SHARED_PART * shared, y->in_step);
-  const int64_t fit = larger(PLANE_BYTES / row, worth);
-  const int64_t rows = smaller(fit, MOST_PLANE_BYTES / row);
-  const int64_t all = larger(y->size, 1);
-  return larger(1, smaller(rows, divide_up(all, bands)));
+  const int64_t bytes = channels * one.q_row * (int64_t)sizeof(float);
+  const int64_t rows = larger(1, smaller(PLANE_BYTES / larger(bytes, 1),
+                                         divide_up(larger(y->size, 1), bands)));
+  return smaller(rows, larger(y->size, 1));
 }
 
 #endif

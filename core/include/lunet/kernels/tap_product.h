@@ -25,86 +25,122 @@ enum {
 };
 
 /* f(1), f(2), ... up to the largest number that a kernel takes. */
-#define LN_TO_4_(f) f(1) f(2) f(3) f(4)
-#define LN_TO_6_(f) LN_TO_4_(f) f(5) f(6)
-#define LN_TO_8_(f) LN_TO_6_(f) f(7) f(8)
+#define LN_TO_3_(f)  f(1) f(2) f(3)
+#define LN_TO_4_(f)  LN_TO_3_(f) f(4)
+#define LN_TO_6_(f)  LN_TO_4_(f) f(5) f(6)
+#define LN_TO_7_(f)  LN_TO_6_(f) f(7)
+#define LN_TO_8_(f)  LN_TO_7_(f) f(8)
 #define LN_TO_14_(f) LN_TO_8_(f) f(9) f(10) f(11) f(12) f(13) f(14)
 
 /* ---- lanes are filters --------------------------------------------------- */
 
-/* `pixels` side by side, 1 or 2 vectors of filters: w and `to` have a part for
- * each vector, w_part and to_part floats apart; to[p * LN_VECTOR + k]. */
+/* 1 or 2 vectors of filters, a part of w and of `to` each, w_part and to_part
+ * floats apart; to[p * LN_VECTOR + k]. */
 typedef struct ln_filter_lanes {
   int64_t taps;
   const int64_t *offset;
   const float *w;
   ptrdiff_t w_part, to_part;
+  ptrdiff_t plane_row; /* floats from a row of pixels to the next */
   ln_vector start[2];
-  ln_finisher finish[2];
+  const ln_finish *finish;
+  int64_t first; /* filter, as `finish` counts them */
 } ln_filter_lanes;
 
-LN_INLINE void ln_filter_lanes_(const int pixels, const int vectors,
-                                const ln_filter_lanes *f, const float *plane,
-                                float *to) {
+/* `pixels` side by side of 1 or 2 rows. */
+LN_INLINE void ln_filter_lanes_(const int rows, const int pixels,
+                                const int vectors, const ln_filter_lanes *f,
+                                const float *plane, float *to) {
   ln_vector sum[LN_MOST_PIXELS][2];
   const float *w = f->w;
-  const ptrdiff_t w_part = f->w_part;
+  const ptrdiff_t w_part = f->w_part, plane_row = f->plane_row;
 #pragma GCC unroll 14
-  for (int p = 0; p < pixels; p++)
+  for (int p = 0; p < rows * pixels; p++)
     sum[p][0] = f->start[0], sum[p][1] = f->start[1];
   for (int64_t t = 0; t < f->taps; t++, w += LN_VECTOR) {
     const float *x = plane + f->offset[t];
     const ln_vector w0 = ln_load(w);
     const ln_vector w1 = vectors > 1 ? ln_load(w + w_part) : w0;
 #pragma GCC unroll 14
-    for (int p = 0; p < pixels; p++) {
-      sum[p][0] += x[p] * w0;
-      if (vectors > 1) sum[p][1] += x[p] * w1;
+    for (int p = 0; p < rows * pixels; p++) {
+      const float pixel = p < pixels ? x[p] : x[plane_row + p - pixels];
+      sum[p][0] += pixel * w0;
+      if (vectors > 1) sum[p][1] += pixel * w1;
     }
   }
-#pragma GCC unroll 14
-  for (int p = 0; p < pixels; p++)
 #pragma GCC unroll 2
-    for (int v = 0; v < vectors; v++)
+  for (int v = 0; v < vectors; v++) {
+    const ln_finisher finish =
+        ln_finish_lanes(f->finish, f->first + v * LN_VECTOR);
+#pragma GCC unroll 14
+    for (int p = 0; p < rows * pixels; p++)
       ln_store(to + v * f->to_part + p * LN_VECTOR,
-               ln_finished(&f->finish[v], sum[p][v]));
+               ln_finished(&finish, sum[p][v]));
+  }
 }
 
 typedef void ln_filter_lanes_function_(const ln_filter_lanes *f,
                                        const float *plane, float *to);
-#define LN_PIXELS_(n)                                                       \
-  __attribute__((noinline, unused)) static void ln_pixels_1_##n##_(         \
+#define LN_PIXELS_OF_(name, rows, n, vectors)                               \
+  __attribute__((noinline, unused)) static void name(                       \
       const ln_filter_lanes *f, const float *plane, float *to) {            \
-    ln_filter_lanes_(n, 1, f, plane, to);                                   \
-  }                                                                         \
-  __attribute__((noinline, unused)) static void ln_pixels_2_##n##_(         \
-      const ln_filter_lanes *f, const float *plane, float *to) {            \
-    ln_filter_lanes_(n, 2, f, plane, to);                                   \
+    ln_filter_lanes_(rows, n, vectors, f, plane, to);                       \
   }
-#define LN_NAME_1_(n) ln_pixels_1_##n##_,
-#define LN_NAME_2_(n) ln_pixels_2_##n##_,
+#define LN_PIXELS_(n)                                                       \
+  LN_PIXELS_OF_(ln_pixels_1_##n##_, 1, n, 1)                                \
+  LN_PIXELS_OF_(ln_pixels_2_##n##_, 1, n, 2)
+#define LN_ROWS_(n)                                                         \
+  LN_PIXELS_OF_(ln_rows_1_##n##_, 2, n, 1)                                  \
+  LN_PIXELS_OF_(ln_rows_2_##n##_, 2, n, 2)
+#define LN_PIXELS_1_(n) ln_pixels_1_##n##_,
+#define LN_PIXELS_2_(n) ln_pixels_2_##n##_,
+#define LN_ROWS_1_(n)   ln_rows_1_##n##_,
+#define LN_ROWS_2_(n)   ln_rows_2_##n##_,
 
 #if LN_VECTOR_REGISTERS == 32
 LN_TO_14_(LN_PIXELS_)
+LN_TO_7_(LN_ROWS_)
 static ln_filter_lanes_function_ *const ln_filter_lanes_of_[2][15] = {
-  { NULL, LN_TO_14_(LN_NAME_1_) }, { NULL, LN_TO_14_(LN_NAME_2_) }
+  { NULL, LN_TO_14_(LN_PIXELS_1_) }, { NULL, LN_TO_14_(LN_PIXELS_2_) }
+};
+static ln_filter_lanes_function_ *const ln_filter_lanes_rows_of_[2][8] = {
+  { NULL, LN_TO_7_(LN_ROWS_1_) }, { NULL, LN_TO_7_(LN_ROWS_2_) }
 };
 #else
 LN_TO_6_(LN_PIXELS_)
+LN_TO_3_(LN_ROWS_)
 static ln_filter_lanes_function_ *const ln_filter_lanes_of_[2][7] = {
-  { NULL, LN_TO_6_(LN_NAME_1_) }, { NULL, LN_TO_6_(LN_NAME_2_) }
+  { NULL, LN_TO_6_(LN_PIXELS_1_) }, { NULL, LN_TO_6_(LN_PIXELS_2_) }
+};
+static ln_filter_lanes_function_ *const ln_filter_lanes_rows_of_[2][4] = {
+  { NULL, LN_TO_3_(LN_ROWS_1_) }, { NULL, LN_TO_3_(LN_ROWS_2_) }
 };
 #endif
 
-/* Any number of pixels, in pieces of about equal size. */
-static inline void ln_filter_lanes_row(const ln_filter_lanes *f, int vectors,
-                                       int64_t pixels, const float *plane,
-                                       float *to) {
+/* Any number of pixels of a row, in pieces of about equal size. */
+static inline void ln_filter_lanes_row_(const ln_filter_lanes *f, int vectors,
+                                        int64_t pixels, const float *plane,
+                                        float *to) {
   int64_t pieces = (pixels + LN_MOST_PIXELS - 1) / LN_MOST_PIXELS;
   for (; pieces > 0; pieces--) {
     const int64_t here = (pixels + pieces - 1) / pieces;
     ln_filter_lanes_of_[vectors - 1][here](f, plane, to);
     plane += here, to += here * LN_VECTOR, pixels -= here;
+  }
+}
+
+/* Rows of pixels: two at a time where they are short, so that each vector of
+ * weights that is loaded serves more of them. */
+static inline void ln_filter_lanes_rows(const ln_filter_lanes *f, int vectors,
+                                        int64_t rows, int64_t pixels,
+                                        const float *plane, float *to) {
+  const int64_t step = 2 * pixels <= LN_MOST_PIXELS ? 2 : 1;
+  for (; rows > 0; rows -= step) {
+    if (step == 2 && rows > 1 && pixels > 0)
+      ln_filter_lanes_rows_of_[vectors - 1][pixels](f, plane, to);
+    else
+      ln_filter_lanes_row_(f, vectors, pixels, plane, to);
+    plane += step * f->plane_row, to += step * pixels * LN_VECTOR;
   }
 }
 
