@@ -89,31 +89,31 @@ typedef void ln_filter_lanes_function_(const ln_filter_lanes *f,
 #define LN_PIXELS_(n)                                                       \
   LN_PIXELS_OF_(ln_pixels_1_##n##_, 1, n, 1)                                \
   LN_PIXELS_OF_(ln_pixels_2_##n##_, 1, n, 2)
-#define LN_ROWS_(n)                                                         \
-  LN_PIXELS_OF_(ln_rows_1_##n##_, 2, n, 1)                                  \
-  LN_PIXELS_OF_(ln_rows_2_##n##_, 2, n, 2)
+#define LN_PAIRS_(n)                                                         \
+  LN_PIXELS_OF_(ln_pairs_1_##n##_, 2, n, 1)                                  \
+  LN_PIXELS_OF_(ln_pairs_2_##n##_, 2, n, 2)
 #define LN_PIXELS_1_(n) ln_pixels_1_##n##_,
 #define LN_PIXELS_2_(n) ln_pixels_2_##n##_,
-#define LN_ROWS_1_(n)   ln_rows_1_##n##_,
-#define LN_ROWS_2_(n)   ln_rows_2_##n##_,
+#define LN_PAIRS_1_(n)   ln_pairs_1_##n##_,
+#define LN_PAIRS_2_(n)   ln_pairs_2_##n##_,
 
 #if LN_VECTOR_REGISTERS == 32
 LN_TO_14_(LN_PIXELS_)
-LN_TO_7_(LN_ROWS_)
+LN_TO_7_(LN_PAIRS_)
 static ln_filter_lanes_function_ *const ln_filter_lanes_of_[2][15] = {
   { NULL, LN_TO_14_(LN_PIXELS_1_) }, { NULL, LN_TO_14_(LN_PIXELS_2_) }
 };
-static ln_filter_lanes_function_ *const ln_filter_lanes_rows_of_[2][8] = {
-  { NULL, LN_TO_7_(LN_ROWS_1_) }, { NULL, LN_TO_7_(LN_ROWS_2_) }
+static ln_filter_lanes_function_ *const ln_filter_lanes_pairs_of_[2][8] = {
+  { NULL, LN_TO_7_(LN_PAIRS_1_) }, { NULL, LN_TO_7_(LN_PAIRS_2_) }
 };
 #else
 LN_TO_6_(LN_PIXELS_)
-LN_TO_3_(LN_ROWS_)
+LN_TO_3_(LN_PAIRS_)
 static ln_filter_lanes_function_ *const ln_filter_lanes_of_[2][7] = {
   { NULL, LN_TO_6_(LN_PIXELS_1_) }, { NULL, LN_TO_6_(LN_PIXELS_2_) }
 };
-static ln_filter_lanes_function_ *const ln_filter_lanes_rows_of_[2][4] = {
-  { NULL, LN_TO_3_(LN_ROWS_1_) }, { NULL, LN_TO_3_(LN_ROWS_2_) }
+static ln_filter_lanes_function_ *const ln_filter_lanes_pairs_of_[2][4] = {
+  { NULL, LN_TO_3_(LN_PAIRS_1_) }, { NULL, LN_TO_3_(LN_PAIRS_2_) }
 };
 #endif
 
@@ -137,7 +137,7 @@ static inline void ln_filter_lanes_rows(const ln_filter_lanes *f, int vectors,
   const int64_t step = 2 * pixels <= LN_MOST_PIXELS ? 2 : 1;
   for (; rows > 0; rows -= step) {
     if (step == 2 && rows > 1 && pixels > 0)
-      ln_filter_lanes_rows_of_[vectors - 1][pixels](f, plane, to);
+      ln_filter_lanes_pairs_of_[vectors - 1][pixels](f, plane, to);
     else
       ln_filter_lanes_row_(f, vectors, pixels, plane, to);
     plane += step * f->plane_row, to += step * pixels * LN_VECTOR;
