@@ -31,6 +31,7 @@
  *   winograd.c          3x3 and 5x5 with a quarter of the products, a third;
  *   winograd_weights.c  and its transpose (winograd.h: tiles;
  *                       winograd_filters.h: filters made ready;
+ *                       winograd_few_tiles.h: and multiplied at once;
  *                       winograd_transforms.h: the small linear maps)
  *   two_by_two.c        maps of 2x2 pixels: 9 products each
  *   bias.c              the gradient of b

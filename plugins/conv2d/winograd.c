@@ -16,7 +16,7 @@
  * dx is a convolution, too: of dy, with filters that are turned by 180 degrees
  * and have their channels and filters exchanged. So it is the same code. dw is
  * winograd_weights.c. */
-#include "winograd_filters.h"
+#include "winograd_few_tiles.h"
 
 /* ---- the work of one call ------------------------------------------------ */
 
@@ -29,6 +29,7 @@ typedef struct job {
   int64_t channel_blocks;
   spectrum V, M;
   bool makes_U; /* where it is used, `at_once` channels at a time */
+  bool few;     /* and in registers: winograd_few_tiles.h */
   int64_t at_once, together; /* together: panels that share a look at V */
   int64_t U_frequency;       /* floats of a panel's frequency */
   packing filters;
@@ -79,6 +80,7 @@ static job job_of(int64_t N, int64_t C, int64_t K, int64_t OH, int64_t OW,
   j.makes_U = U_bytes(C, K) > MOST_U_BYTES &&
               all <= (training ? MOST_TILES : FEW_TILES);
   if (!j.makes_U) j.t = cut_into_blocks(j.t, wanted_tiles(C, all));
+  j.few = j.makes_U && R == 3 && all <= MOST_FEW_TILES;
   j.panels = divide_up(K, PANEL);
   const int64_t blocks = larger(blocks_of(&j.t), 1);
   j.channel_blocks = divide_up(C, LN_VECTOR);
@@ -90,6 +92,7 @@ static job job_of(int64_t N, int64_t C, int64_t K, int64_t OH, int64_t OW,
   if (!shares_V(&j)) j.V = spectrum_of(j.channel_blocks, j.t.tiles, LN_VECTOR);
   j.M = spectrum_of(1, j.t.tiles, PANEL);
   j.at_once = !j.makes_U        ? C
+              : j.few           ? LN_VECTOR
               : all > FEW_TILES ? 8 * LN_VECTOR / j.together
                                 : 2 * LN_VECTOR;
   j.U_frequency = U_frequency_of(j.at_once);
@@ -116,6 +119,7 @@ static int64_t made_V_floats(const job *j) {
   return shares_V(j) ? 0 : spectrum_floats(&j->V);
 }
 static int64_t made_U_floats(const job *j) {
+  if (j->few) return j->at_once * FEW_TAPS * PANEL;
   return j->makes_U ? j->together * FREQUENCIES * j->U_frequency : 0;
 }
 static int64_t output_floats(const job *j) {
@@ -222,11 +226,42 @@ static int vectors_of(const job *j, int64_t panel) {
 static void multiply(const job *j, int64_t tiles, int64_t panel, int f,
                      int64_t c, int64_t end, const float *V, const float *U,
                      float *M) {
-  if (j->filters.lanes) send_for_lanes(&j->filters, panel, end, j->at_once, f);
+  if (j->filters.lanes)
+    send_for_lanes(&j->filters, panel, end, j->at_once, f, FREQUENCIES);
   ln_row_product(tiles, vectors_of(j, panel), end - c,
                  V + c / LN_VECTOR * j->V.per_block + f * j->V.per_frequency,
                  j->V.per_block, U + f * j->U_frequency, c > 0,
                  M + f * j->M.per_frequency);
+}
+
+static void multiply_panels(const job *j, int64_t tiles, int64_t panel,
+                            int64_t panels, int64_t c, const float *V,
+                            float *room, float *M) {
+  const int64_t end = smaller(c + j->at_once, j->C);
+  const float *U[MOST_TOGETHER];
+  for (int64_t p = 0; p < panels; p++)
+    U[p] = U_of(j, panel + p, c, end, room + p * FREQUENCIES * j->U_frequency);
+  for (int f = 0; f < FREQUENCIES; f++)
+    for (int64_t p = 0; p < panels; p++)
+      multiply(j, tiles, panel + p, f, c, end, V, U[p],
+               M + p * spectrum_floats(&j->M));
+}
+
+/* The same of a few tiles and one panel, without U. */
+static void multiply_few(const job *j, int64_t tiles, int64_t panel, int64_t c,
+                         const float *V, float *room, float *M) {
+  const int64_t end = smaller(c + j->at_once, j->C);
+  const int vectors = vectors_of(j, panel);
+  few_tiles f = few_tiles_of_filters(&j->filters, panel, c, end, room);
+  f.V = V + c / LN_VECTOR * j->V.per_block;
+  f.V_frequency = j->V.per_frequency;
+  f.M_frequency = j->M.per_frequency, f.M_tile = vectors * LN_VECTOR;
+  f.more = c > 0;
+  for (int i = 0; i < vectors * POINTS; i++) {
+    if (j->filters.lanes)
+      send_for_lanes(&j->filters, panel, end, j->at_once, i, vectors * POINTS);
+    multiply_few_tiles(&f, tiles, i % POINTS, i / POINTS * LN_VECTOR, M);
+  }
 }
 
 /* Panels [panel, panel + panels), at most `together`. */
@@ -236,16 +271,11 @@ static void compute_panels(const job *j, int64_t row, int64_t end,
   float *M = scratch + made_U_floats(j);
   const int64_t M_floats = spectrum_floats(&j->M);
   const int64_t tiles = (end - row) * j->t.across;
-  for (int64_t c = 0; c < j->C; c += j->at_once) {
-    const int64_t next = smaller(c + j->at_once, j->C);
-    const float *U[MOST_TOGETHER];
-    for (int64_t p = 0; p < panels; p++)
-      U[p] = U_of(j, panel + p, c, next,
-                  scratch + p * FREQUENCIES * j->U_frequency);
-    for (int f = 0; f < FREQUENCIES; f++)
-      for (int64_t p = 0; p < panels; p++)
-        multiply(j, tiles, panel + p, f, c, next, V, U[p], M + p * M_floats);
-  }
+  for (int64_t c = 0; c < j->C; c += j->at_once)
+    if (j->few)
+      multiply_few(j, tiles, panel, c, V, scratch, M);
+    else
+      multiply_panels(j, tiles, panel, panels, c, V, scratch, M);
   for (int64_t p = 0; p < panels; p++)
     output_panel(j, row, end, panel + p, vectors_of(j, panel + p),
                  M + p * M_floats, M + j->together * M_floats);

@@ -82,17 +82,17 @@ static inline void pack_channels(const packing *p, int64_t panel, int64_t begin,
         pack_vector(5, p, panel, c, v, U_frequency, to + v);
 }
 
-/* Sends for one of FREQUENCIES shares of some channels from c of a panel on, in
- * the order in which they lie; into the core's second cache, which was 2 %
+/* Sends for one of `shares` of some channels from c of a panel on, in the order
+ * in which they lie; into the core's second cache, which was 2 %
  * faster than into the first. Inlined, as a compiler may leave out the call of
  * a function that returns nothing and writes nothing. */
 LN_INLINE void send_for_lanes(const packing *p, int64_t panel, int64_t c,
-                              int64_t channels, int f) {
+                              int64_t channels, int share, int shares) {
   const int64_t channel = p->R * p->R * PANEL;
   const int64_t begin = (panel * p->C + c) * channel;
   const int64_t all = divide_up(p->K, PANEL) * lanes_of_panel(p);
   const int64_t floats = smaller(channels * channel, all - begin);
-  for (int64_t i = floats * f / FREQUENCIES; i < floats * (f + 1) / FREQUENCIES;
+  for (int64_t i = floats * share / shares; i < floats * (share + 1) / shares;
        i += LN_VECTOR)
     __builtin_prefetch(p->lanes + begin + i, 0, 2);
 }
@@ -116,19 +116,22 @@ static inline ln_status pack(const packing *p, const ln_call *call, float *U) {
                                   &j);
 }
 
-/* Panel by panel and channel by channel, R * R rows of PANEL filters. */
+/* Channels [begin, end) of a panel, R * R rows of PANEL filters each. */
+static inline void lay_out_channels(const packing *p, int64_t panel,
+                                    int64_t begin, int64_t end, float *to) {
+  float room[TAPS_ROOM];
+  for (int64_t c = begin; c < end; c++, to += p->R * p->R * PANEL)
+    for (int64_t v = 0; v < width_of_panel(p->K, panel); v += LN_VECTOR) {
+      load_taps((int)p->R, p, panel * PANEL + v, c, room);
+      for (int64_t tap = 0; tap < p->R * p->R; tap++)
+        ln_store(to + tap * PANEL + v, ln_load(room + tap * LN_VECTOR));
+    }
+}
+
 static inline void lay_out_panels(void *arg, const ln_chunk *chunk) {
   const packing_job *j = arg;
-  const packing *p = j->p;
-  float room[TAPS_ROOM];
-  float *to = j->to + chunk->begin * lanes_of_panel(p);
   for (int64_t i = chunk->begin; i < chunk->end; i++)
-    for (int64_t c = 0; c < p->C; c++, to += p->R * p->R * PANEL)
-      for (int64_t v = 0; v < width_of_panel(p->K, i); v += LN_VECTOR) {
-        load_taps((int)p->R, p, i * PANEL + v, c, room);
-        for (int64_t tap = 0; tap < p->R * p->R; tap++)
-          ln_store(to + tap * PANEL + v, ln_load(room + tap * LN_VECTOR));
-      }
+    lay_out_channels(j->p, i, 0, j->p->C, j->to + i * lanes_of_panel(j->p));
 }
 
 static inline packing forward_filters(const sizes *s, const ln_call *call) {

@@ -463,16 +463,31 @@ function TestMethods:test_winograd_with_few_tiles()
   end
 end
 
--- So many weights that tasks transform them anew where they use them; in
--- evaluation from a copy of their own, which changes with them.
+-- So many weights that tasks transform them anew where they use them: of one
+-- tile to four, and of more; in evaluation from a copy of their own, which
+-- changes with them.
 function TestMethods:test_winograd_with_many_weights()
   local options = { out_channels = 250, kernel_size = 3, padding = 1 }
-  local x = random { 1, 240, 5, 7 }
-  helpers.assert_equals_textbook("conv2d", "winograd", options, x)
-  local conv = nn.conv2d(with(options, "winograd"))
-  for _ = 1, 2 do
-    helpers.assert_same(conv:forward(x), conv:predict(x))
-    conv.weight:copy(conv.weight * 2)
+  for _, size in ipairs { { 3, 3 }, { 5, 3 }, { 3, 9 }, { 5, 7 }, { 5, 9 } } do
+    local x = random { 1, 245, size[1], size[2] }
+    helpers.assert_equals_textbook("conv2d", "winograd", options, x)
+    local conv = nn.conv2d(with(options, "winograd"))
+    for _ = 1, 2 do
+      helpers.assert_same(conv:forward(x), conv:predict(x))
+      conv.weight:copy(conv.weight * 2)
+    end
+  end
+end
+
+-- One image has few tiles, a batch has many: the bits are the same.
+function TestMethods:test_winograd_of_one_image_and_of_many()
+  local conv = nn.conv2d { out_channels = 250, kernel_size = 3, padding = 1,
+    method = "winograd" }
+  local x = random { 4, 245, 5, 7 }
+  local y = conv:predict(x)
+  for n = 1, 4 do
+    helpers.assert_same(conv:predict(x:narrow(1, n, 1)),
+      y:narrow(1, n, 1):clone())
   end
 end
 
@@ -492,6 +507,18 @@ function TestMethods:test_direct_in_deep_layers()
   helpers.assert_equals_textbook("conv2d", "direct",
     { out_channels = 320, kernel_size = 3, stride = 2, groups = 2 },
     random { 3, 192, 9, 9 })
+end
+
+-- Filters in the lanes, in both directions: short rows by twos, and the pixels
+-- of dx from as many sums as the stride has phases.
+function TestMethods:test_direct_with_strides()
+  for _, stride in ipairs { 1, 2, 3, { 1, 2 }, { 2, 1 }, { 2, 3 } } do
+    for _, size in ipairs { { 5, 6 }, { 8, 13 }, { 11, 38 }, { 3, 69 } } do
+      helpers.assert_equals_textbook("conv2d", "direct",
+        { out_channels = 40, kernel_size = 3, stride = stride, padding = 1 },
+        random { 2, 35, size[1], size[2] })
+    end
+  end
 end
 
 function TestMethods:test_rectify_in_passing()

@@ -1,0 +1,125 @@
+/* winograd_few_tiles.h - Winograd's product for so few tiles that U is not
+ * worth writing down.
+ *
+ * U is used once for each tile. With one image of 7x7 there are four, and to
+ * store U and load it again takes longer than its arithmetic. Here the filters
+ * become U in registers, a row of six frequencies at a time, and meet V at
+ * once:
+ *
+ *     M[y,x][tile,k] += V[y,x][tile,c] * (G w G^T)[y,x][c,k]     x = 0..5
+ *
+ * Row y of G w is made anew for each y, 3 x 3 taps to 3 numbers; what it leaves
+ * are the numbers of winograd_filters.h to the last bit. */
+#ifndef WINOGRAD_FEW_TILES_H
+#define WINOGRAD_FEW_TILES_H
+
+#include "winograd_filters.h"
+
+/* Six sums for each tile have to fit in the registers. */
+enum { MOST_FEW_TILES = LN_VECTOR_REGISTERS == 32 ? 4 : 2, FEW_TAPS = 3 * 3 };
+
+/* Row y of G w: part * (g[0] + square * g[2] + point * g[1]). */
+typedef struct row_of_G {
+  float point, square, part;
+  bool last; /* the point is infinity: g[2] */
+} row_of_G;
+
+static const row_of_G rows_of_G[POINTS] = {
+  { 0, 0, PART0, false },    { S1, Q1, PART1, false },
+  { -S1, Q1, PART1, false }, { S2, Q2, PART2, false },
+  { -S2, Q2, PART2, false }, { 0, 0, 1, true },
+};
+
+/* At most LN_VECTOR channels of a panel's filters: tap i of channel c begins at
+ * taps[c * channel + i * tap]. V of a frequency and a tile is a row of channels,
+ * V[frequency * V_frequency + tile * LN_VECTOR + c]; M is one of filters. */
+typedef struct few_tiles {
+  int64_t channels;
+  const float *taps, *V;
+  ptrdiff_t tap, channel, V_frequency, M_frequency, M_tile;
+  bool more; /* M has begun */
+} few_tiles;
+
+LN_INLINE void few_tiles_row(const int tiles, const few_tiles *p,
+                             const row_of_G *G, const float *taps,
+                             const float *V, float *M) {
+  const few_tiles f = *p;
+  const float *g0 = taps + (G->last ? 6 * f.tap : 0);
+  const float *g1 = taps + 3 * f.tap, *g2 = taps + 6 * f.tap;
+  const float point = G->point, square = G->square, part = G->part;
+  ln_vector sum[POINTS][MOST_FEW_TILES];
+#pragma GCC unroll 6
+  for (int x = 0; x < POINTS; x++)
+#pragma GCC unroll 4
+    for (int t = 0; t < tiles; t++)
+      sum[x][t] = f.more ? ln_load(M + x * f.M_frequency + t * f.M_tile)
+                         : (ln_vector){ 0 };
+  for (int64_t c = 0; c < f.channels; c++) {
+    ln_vector half[5], u[POINTS];
+#pragma GCC unroll 3
+    for (int x = 0; x < 3; x++) {
+      const ln_vector even =
+          ln_load(g0 + x * f.tap) + square * ln_load(g2 + x * f.tap);
+      half[x] = part * (even + point * ln_load(g1 + x * f.tap));
+    }
+    transform_filter(3, half, u);
+#pragma GCC unroll 6
+    for (int x = 0; x < POINTS; x++)
+#pragma GCC unroll 4
+      for (int t = 0; t < tiles; t++)
+        sum[x][t] += V[x * f.V_frequency + t * LN_VECTOR + c] * u[x];
+    g0 += f.channel, g1 += f.channel, g2 += f.channel;
+  }
+#pragma GCC unroll 6
+  for (int x = 0; x < POINTS; x++)
+#pragma GCC unroll 4
+    for (int t = 0; t < tiles; t++)
+      ln_store(M + x * f.M_frequency + t * f.M_tile, sum[x][t]);
+}
+
+typedef void few_tiles_function(const few_tiles *p, const row_of_G *G,
+                                const float *taps, const float *V, float *M);
+#define FEW_TILES(n)                                                           \
+  __attribute__((noinline, unused)) static void few_tiles_##n(                 \
+      const few_tiles *p, const row_of_G *G, const float *taps,                \
+      const float *V, float *M) {                                              \
+    few_tiles_row(n, p, G, taps, V, M);                                        \
+  }
+FEW_TILES(1)
+FEW_TILES(2)
+#if LN_VECTOR_REGISTERS == 32
+FEW_TILES(3)
+FEW_TILES(4)
+#endif
+static few_tiles_function *const few_tiles_of[MOST_FEW_TILES + 1] = {
+  NULL, few_tiles_1, few_tiles_2,
+#if LN_VECTOR_REGISTERS == 32
+  few_tiles_3, few_tiles_4
+#endif
+};
+
+/* Row y of frequencies, the filters from lane v of the panel on. */
+static inline void multiply_few_tiles(const few_tiles *f, int64_t tiles, int y,
+                                      int64_t v, float *M) {
+  few_tiles_of[tiles](f, &rows_of_G[y], f->taps + v,
+                      f->V + y * POINTS * f->V_frequency,
+                      M + y * POINTS * f->M_frequency + v);
+}
+
+/* Channels [c, end) of a panel: as they have been laid out, or in `room`. */
+static inline few_tiles few_tiles_of_filters(const packing *p, int64_t panel,
+                                             int64_t c, int64_t end,
+                                             float *room) {
+  few_tiles f = { .channels = end - c,
+                  .taps = room,
+                  .tap = p->turned ? -PANEL : PANEL,
+                  .channel = FEW_TAPS * PANEL };
+  if (p->lanes)
+    f.taps = p->lanes + panel * lanes_of_panel(p) + c * FEW_TAPS * PANEL;
+  else
+    lay_out_channels(p, panel, c, end, room);
+  if (p->turned) f.taps += (FEW_TAPS - 1) * PANEL;
+  return f;
+}
+
+#endif
