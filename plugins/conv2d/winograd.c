@@ -42,6 +42,7 @@ enum {
   WANTED_TASKS = 4,  /* at least, so that threads have something to share */
   WANTED_BLOCKS = 8, /* where tiles are few, if they have LN_MOST_ROWS each */
   MOST_U_BYTES = 8 << 20,
+  FEW_U_BYTES = 1 << 19, /* for a few tiles */
   FEW_TILES = 2 * LN_MOST_ROWS,
   MOST_TILES = 16 * LN_MOST_ROWS, /* to make U for, while training */
   MOST_TOGETHER = 2,
@@ -77,10 +78,11 @@ static job job_of(int64_t N, int64_t C, int64_t K, int64_t OH, int64_t OW,
             .OH = OH,
             .OW = OW };
   const int64_t all = j.t.tiles;
-  j.makes_U = U_bytes(C, K) > MOST_U_BYTES &&
-              all <= (training ? MOST_TILES : FEW_TILES);
+  const int64_t bytes = U_bytes(C, K);
+  j.few = bytes > FEW_U_BYTES && R == 3 && all <= MOST_FEW_TILES;
+  j.makes_U = j.few || (bytes > MOST_U_BYTES &&
+                        all <= (training ? MOST_TILES : FEW_TILES));
   if (!j.makes_U) j.t = cut_into_blocks(j.t, wanted_tiles(C, all));
-  j.few = j.makes_U && R == 3 && all <= MOST_FEW_TILES;
   j.panels = divide_up(K, PANEL);
   const int64_t blocks = larger(blocks_of(&j.t), 1);
   j.channel_blocks = divide_up(C, LN_VECTOR);
