@@ -1,4 +1,5 @@
 /* copy.c - writing into tensors: copies and constants. */
+#include "base/threads.h"
 #include "tensor/walk.h"
 
 #include <math.h>
@@ -90,11 +91,27 @@ static bool is_whole_storage(const ln_tensor *t) {
   return ln_full(t)->dense && t->count * (int64_t)sizeof(float) == s->bytes;
 }
 
+/* Zeros for a whole storage, as after each step for all gradients: threads
+ * share what is larger than their caches. */
+enum { ZERO_GRAIN = 256 << 10 }; /* floats of a task */
+
+static void zero_part(void *arg, int64_t index, int slot) {
+  (void)slot;
+  const ln_tensor *t = arg;
+  const int64_t begin = index * ZERO_GRAIN, left = t->count - begin;
+  const int64_t n = left < ZERO_GRAIN ? left : ZERO_GRAIN;
+  memset(t->data + begin, 0, (size_t)n * sizeof(float));
+}
+
+static void zero_all(ln_tensor *t) {
+  ln_parallel_all((t->count + ZERO_GRAIN - 1) / ZERO_GRAIN, zero_part, t);
+}
+
 ln_status ln_tensor_fill(ln_tensor *t, float value) {
   bool zeros = value == 0 && !signbit(value);
   if (zeros && ln_tensor_known_zero(t)) return LN_OK;
   if (zeros && is_whole_storage(t)) {
-    memset(t->data, 0, (size_t)t->count * sizeof(float));
+    zero_all(t);
   } else {
     ln_walk walk = ln_walk_together(&t->shape, (const ln_tensor *[]){ t }, 1);
     ln_walk_rows(&walk, fill_row, &(filling){ t->data, value });
