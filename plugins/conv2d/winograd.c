@@ -228,8 +228,7 @@ static int vectors_of(const job *j, int64_t panel) {
 static void multiply(const job *j, int64_t tiles, int64_t panel, int f,
                      int64_t c, int64_t end, const float *V, const float *U,
                      float *M) {
-  if (j->filters.lanes)
-    send_for_lanes(&j->filters, panel, end, j->at_once, f, FREQUENCIES);
+  if (j->filters.lanes) send_for_lanes(&j->filters, panel, end, j->at_once, f);
   ln_row_product(tiles, vectors_of(j, panel), end - c,
                  V + c / LN_VECTOR * j->V.per_block + f * j->V.per_frequency,
                  j->V.per_block, U + f * j->U_frequency, c > 0,
@@ -259,11 +258,7 @@ static void multiply_few(const job *j, int64_t tiles, int64_t panel, int64_t c,
   f.V_frequency = j->V.per_frequency;
   f.M_frequency = j->M.per_frequency, f.M_tile = vectors * LN_VECTOR;
   f.more = c > 0;
-  for (int i = 0; i < vectors * POINTS; i++) {
-    if (j->filters.lanes)
-      send_for_lanes(&j->filters, panel, end, j->at_once, i, vectors * POINTS);
-    multiply_few_tiles(&f, tiles, i % POINTS, i / POINTS * LN_VECTOR, M);
-  }
+  multiply_few_tiles(&f, tiles, vectors, M);
 }
 
 /* Panels [panel, panel + panels), at most `together`. */

@@ -38,11 +38,15 @@ typedef struct few_tiles {
   const float *taps, *V;
   ptrdiff_t tap, channel, V_frequency, M_frequency, M_tile;
   bool more; /* M has begun */
+  /* of filters that are wanted next: each channel of a call sends for so many
+   * floats, about two lines of the cache */
+  const float *next;
+  ptrdiff_t next_step;
 } few_tiles;
 
 LN_INLINE void few_tiles_row(const int tiles, const few_tiles *p,
                              const row_of_G *G, const float *taps,
-                             const float *V, float *M) {
+                             const float *next, const float *V, float *M) {
   const few_tiles f = *p;
   const float *g0 = taps + (G->last ? 6 * f.tap : 0);
   const float *g1 = taps + 3 * f.tap, *g2 = taps + 6 * f.tap;
@@ -56,6 +60,8 @@ LN_INLINE void few_tiles_row(const int tiles, const few_tiles *p,
                          : (ln_vector){ 0 };
   for (int64_t c = 0; c < f.channels; c++) {
     ln_vector half[5], u[POINTS];
+    __builtin_prefetch(next, 0, 2);
+    __builtin_prefetch(next + LN_VECTOR, 0, 2);
 #pragma GCC unroll 3
     for (int x = 0; x < 3; x++) {
       const ln_vector even =
@@ -69,6 +75,7 @@ LN_INLINE void few_tiles_row(const int tiles, const few_tiles *p,
       for (int t = 0; t < tiles; t++)
         sum[x][t] += V[x * f.V_frequency + t * LN_VECTOR + c] * u[x];
     g0 += f.channel, g1 += f.channel, g2 += f.channel;
+    next += f.next_step;
   }
 #pragma GCC unroll 6
   for (int x = 0; x < POINTS; x++)
@@ -78,12 +85,13 @@ LN_INLINE void few_tiles_row(const int tiles, const few_tiles *p,
 }
 
 typedef void few_tiles_function(const few_tiles *p, const row_of_G *G,
-                                const float *taps, const float *V, float *M);
+                                const float *taps, const float *next,
+                                const float *V, float *M);
 #define FEW_TILES(n)                                                           \
   __attribute__((noinline, unused)) static void few_tiles_##n(                 \
       const few_tiles *p, const row_of_G *G, const float *taps,                \
-      const float *V, float *M) {                                              \
-    few_tiles_row(n, p, G, taps, V, M);                                        \
+      const float *next, const float *V, float *M) {                           \
+    few_tiles_row(n, p, G, taps, next, V, M);                                  \
   }
 FEW_TILES(1)
 FEW_TILES(2)
@@ -98,26 +106,37 @@ static few_tiles_function *const few_tiles_of[MOST_FEW_TILES + 1] = {
 #endif
 };
 
-/* Row y of frequencies, the filters from lane v of the panel on. */
-static inline void multiply_few_tiles(const few_tiles *f, int64_t tiles, int y,
-                                      int64_t v, float *M) {
-  few_tiles_of[tiles](f, &rows_of_G[y], f->taps + v,
-                      f->V + y * POINTS * f->V_frequency,
-                      M + y * POINTS * f->M_frequency + v);
+/* All frequencies of one or two vectors of filters. */
+static inline void multiply_few_tiles(const few_tiles *f, int64_t tiles,
+                                      int vectors, float *M) {
+  const float *next = f->next;
+  for (int v = 0; v < vectors; v++)
+    for (int y = 0; y < POINTS; y++, next += LN_VECTOR * f->next_step)
+      few_tiles_of[tiles](f, &rows_of_G[y], f->taps + v * LN_VECTOR, next,
+                          f->V + y * POINTS * f->V_frequency,
+                          M + y * POINTS * f->M_frequency + v * LN_VECTOR);
 }
 
 /* Channels [c, end) of a panel: as they have been laid out, or in `room`. */
 static inline few_tiles few_tiles_of_filters(const packing *p, int64_t panel,
                                              int64_t c, int64_t end,
                                              float *room) {
+  const int64_t channel = FEW_TAPS * PANEL, some = LN_VECTOR * channel;
+  const int64_t calls = width_of_panel(p->K, panel) / LN_VECTOR * POINTS;
   few_tiles f = { .channels = end - c,
                   .taps = room,
                   .tap = p->turned ? -PANEL : PANEL,
-                  .channel = FEW_TAPS * PANEL };
-  if (p->lanes)
-    f.taps = p->lanes + panel * lanes_of_panel(p) + c * FEW_TAPS * PANEL;
-  else
+                  .channel = channel,
+                  .next_step = channel / calls };
+  if (p->lanes) {
+    const int64_t all = divide_up(p->K, PANEL) * lanes_of_panel(p);
+    const int64_t begin = panel * lanes_of_panel(p) + c * channel;
+    f.taps = p->lanes + begin;
+    f.next = begin + 2 * some <= all ? f.taps + some : f.taps;
+  } else {
     lay_out_channels(p, panel, c, end, room);
+    f.next = f.taps;
+  }
   if (p->turned) f.taps += (FEW_TAPS - 1) * PANEL;
   return f;
 }

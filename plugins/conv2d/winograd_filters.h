@@ -82,17 +82,17 @@ static inline void pack_channels(const packing *p, int64_t panel, int64_t begin,
         pack_vector(5, p, panel, c, v, U_frequency, to + v);
 }
 
-/* Sends for one of `shares` of some channels from c of a panel on, in the order
- * in which they lie; into the core's second cache, which was 2 %
+/* Sends for one of FREQUENCIES shares of some channels from c of a panel on, in
+ * the order in which they lie; into the core's second cache, which was 2 %
  * faster than into the first. Inlined, as a compiler may leave out the call of
  * a function that returns nothing and writes nothing. */
 LN_INLINE void send_for_lanes(const packing *p, int64_t panel, int64_t c,
-                              int64_t channels, int share, int shares) {
+                              int64_t channels, int f) {
   const int64_t channel = p->R * p->R * PANEL;
   const int64_t begin = (panel * p->C + c) * channel;
   const int64_t all = divide_up(p->K, PANEL) * lanes_of_panel(p);
   const int64_t floats = smaller(channels * channel, all - begin);
-  for (int64_t i = floats * share / shares; i < floats * (share + 1) / shares;
+  for (int64_t i = floats * f / FREQUENCIES; i < floats * (f + 1) / FREQUENCIES;
        i += LN_VECTOR)
     __builtin_prefetch(p->lanes + begin + i, 0, 2);
 }
