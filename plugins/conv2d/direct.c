@@ -3,10 +3,11 @@
  * The textbook adds up one output after another; each step loads a pixel and a
  * weight for a single multiplication. Here a block of outputs grows in
  * registers: from 16 filters on (8 without AVX-512), the lanes of a vector are
- * filters, and up to 14 neighbouring pixels times 2 vectors take part in each
- * step; with fewer filters the lanes are pixels. So a load serves many
- * products. Any stride, dilation and number of groups will do; no product is
- * left out, so the numbers are the textbook's up to the order of the sums.
+ * filters, and up to 14 neighbouring pixels, of two rows where they are short,
+ * times 2 vectors take part in each step; with fewer filters the lanes are
+ * pixels. So a load serves many products. Any stride, dilation and number of
+ * groups will do; no product is left out, so the numbers are the textbook's up
+ * to the order of the sums.
  *
  * What a task reads is first copied into planes with zeros around (direct.h),
  * which spares the kernels all questions about edges. */

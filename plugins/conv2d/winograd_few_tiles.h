@@ -37,13 +37,12 @@ typedef struct few_tiles {
   int64_t channels;
   const float *taps, *V;
   ptrdiff_t tap, channel, V_frequency, M_frequency, M_tile;
-  bool more; /* M has begun */
-  /* of filters that are wanted next: each channel of a call sends for so many
-   * floats, about two lines of the cache */
-  const float *next;
-  ptrdiff_t next_step;
+  bool more;           /* M has begun */
+  const float *next;   /* filters that are wanted next; for so many floats of */
+  ptrdiff_t next_step; /* them, one or two lines, each channel of a row sends */
 } few_tiles;
 
+/* One row of frequencies, one vector of filters: taps, V and M begin there. */
 LN_INLINE void few_tiles_row(const int tiles, const few_tiles *p,
                              const row_of_G *G, const float *taps,
                              const float *next, const float *V, float *M) {

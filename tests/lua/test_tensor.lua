@@ -129,6 +129,14 @@ function TestEntries:test_copy_and_fill_give_the_tensor()
   lu.assertEquals(t:tolist(), { { 3, 3 }, { 3, 3 } })
 end
 
+-- More than one thread's part, and a part that is not whole.
+function TestEntries:test_zeros_for_a_large_tensor()
+  local t = lunet.ones { 3, 262147 }
+  lu.assertEquals({ t:fill(0):min(), t:max() }, { 0, 0 })
+  t[3][262147] = 2
+  lu.assertEquals({ t:fill(0):min(), t:max() }, { 0, 0 })
+end
+
 function TestEntries:test_what_a_tensor_is()
   local t = lunet.zeros { 2, 3, 4 }
   lu.assertEquals({ t:numel(), t:dim(), #t }, { 24, 3, 2 })

@@ -89,13 +89,13 @@ typedef void ln_filter_lanes_function_(const ln_filter_lanes *f,
 #define LN_PIXELS_(n)                                                       \
   LN_PIXELS_OF_(ln_pixels_1_##n##_, 1, n, 1)                                \
   LN_PIXELS_OF_(ln_pixels_2_##n##_, 1, n, 2)
-#define LN_PAIRS_(n)                                                         \
-  LN_PIXELS_OF_(ln_pairs_1_##n##_, 2, n, 1)                                  \
+#define LN_PAIRS_(n)                                                        \
+  LN_PIXELS_OF_(ln_pairs_1_##n##_, 2, n, 1)                                 \
   LN_PIXELS_OF_(ln_pairs_2_##n##_, 2, n, 2)
 #define LN_PIXELS_1_(n) ln_pixels_1_##n##_,
 #define LN_PIXELS_2_(n) ln_pixels_2_##n##_,
-#define LN_PAIRS_1_(n)   ln_pairs_1_##n##_,
-#define LN_PAIRS_2_(n)   ln_pairs_2_##n##_,
+#define LN_PAIRS_1_(n)  ln_pairs_1_##n##_,
+#define LN_PAIRS_2_(n)  ln_pairs_2_##n##_,
 
 #if LN_VECTOR_REGISTERS == 32
 LN_TO_14_(LN_PIXELS_)
