@@ -228,7 +228,6 @@ static int vectors_of(const job *j, int64_t panel) {
 static void multiply(const job *j, int64_t tiles, int64_t panel, int f,
                      int64_t c, int64_t end, const float *V, const float *U,
                      float *M) {
-  if (j->filters.lanes) send_for_lanes(&j->filters, panel, end, j->at_once, f);
   ln_row_product(tiles, vectors_of(j, panel), end - c,
                  V + c / LN_VECTOR * j->V.per_block + f * j->V.per_frequency,
                  j->V.per_block, U + f * j->U_frequency, c > 0,

@@ -120,21 +120,19 @@ static inline void multiply_few_tiles(const few_tiles *f, int64_t tiles,
 static inline few_tiles few_tiles_of_filters(const packing *p, int64_t panel,
                                              int64_t c, int64_t end,
                                              float *room) {
-  const int64_t channel = FEW_TAPS * PANEL, some = LN_VECTOR * channel;
+  const int64_t channel = FEW_TAPS * PANEL;
   const int64_t calls = width_of_panel(p->K, panel) / LN_VECTOR * POINTS;
   few_tiles f = { .channels = end - c,
                   .taps = room,
                   .tap = p->turned ? -PANEL : PANEL,
                   .channel = channel,
+                  .next = room,
                   .next_step = channel / calls };
   if (p->lanes) {
-    const int64_t all = divide_up(p->K, PANEL) * lanes_of_panel(p);
-    const int64_t begin = panel * lanes_of_panel(p) + c * channel;
-    f.taps = p->lanes + begin;
-    f.next = begin + 2 * some <= all ? f.taps + some : f.taps;
+    f.taps = p->lanes + panel * lanes_of_panel(p) + c * channel;
+    f.next = f.taps + floats_ahead(p, panel, c, LN_VECTOR);
   } else {
     lay_out_channels(p, panel, c, end, room);
-    f.next = f.taps;
   }
   if (p->turned) f.taps += (FEW_TAPS - 1) * PANEL;
   return f;
