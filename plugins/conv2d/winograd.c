@@ -79,7 +79,7 @@ static job job_of(int64_t N, int64_t C, int64_t K, int64_t OH, int64_t OW,
             .OW = OW };
   const int64_t all = j.t.tiles;
   const int64_t bytes = U_bytes(C, K);
-  j.few = bytes > FEW_U_BYTES && R == 3 && all <= MOST_FEW_TILES;
+  j.few = !training && bytes > FEW_U_BYTES && R == 3 && all <= MOST_FEW_TILES;
   j.makes_U = j.few || (bytes > MOST_U_BYTES &&
                         all <= (training ? MOST_TILES : FEW_TILES));
   if (!j.makes_U) j.t = cut_into_blocks(j.t, wanted_tiles(C, all));
@@ -121,8 +121,7 @@ static int64_t made_V_floats(const job *j) {
   return shares_V(j) ? 0 : spectrum_floats(&j->V);
 }
 static int64_t made_U_floats(const job *j) {
-  if (j->few) return j->at_once * FEW_TAPS * PANEL;
-  return j->makes_U ? j->together * FREQUENCIES * j->U_frequency : 0;
+  return j->makes_U && !j->few ? j->together * FREQUENCIES * j->U_frequency : 0;
 }
 static int64_t output_floats(const job *j) {
   return smaller(j->t.rows, j->t.down) * j->t.m * j->OW * LN_VECTOR;
@@ -249,10 +248,10 @@ static void multiply_panels(const job *j, int64_t tiles, int64_t panel,
 
 /* The same of a few tiles and one panel, without U. */
 static void multiply_few(const job *j, int64_t tiles, int64_t panel, int64_t c,
-                         const float *V, float *room, float *M) {
+                         const float *V, float *M) {
   const int64_t end = smaller(c + j->at_once, j->C);
   const int vectors = vectors_of(j, panel);
-  few_tiles f = few_tiles_of_filters(&j->filters, panel, c, end, room);
+  few_tiles f = few_tiles_of_filters(&j->filters, panel, c, end);
   f.V = V + c / LN_VECTOR * j->V.per_block;
   f.V_frequency = j->V.per_frequency;
   f.M_frequency = j->M.per_frequency, f.M_tile = vectors * LN_VECTOR;
@@ -269,7 +268,7 @@ static void compute_panels(const job *j, int64_t row, int64_t end,
   const int64_t tiles = (end - row) * j->t.across;
   for (int64_t c = 0; c < j->C; c += j->at_once)
     if (j->few)
-      multiply_few(j, tiles, panel, c, V, scratch, M);
+      multiply_few(j, tiles, panel, c, V, M);
     else
       multiply_panels(j, tiles, panel, panels, c, V, scratch, M);
   for (int64_t p = 0; p < panels; p++)

@@ -31,12 +31,12 @@ static const row_of_G rows_of_G[POINTS] = {
 };
 
 /* At most LN_VECTOR channels of a panel's filters: tap i of channel c begins at
- * taps[c * channel + i * tap]. V of a frequency and a tile is a row of channels,
+ * taps[c * channel + i * PANEL]. V of a frequency and a tile is a row of channels,
  * V[frequency * V_frequency + tile * LN_VECTOR + c]; M is one of filters. */
 typedef struct few_tiles {
   int64_t channels;
   const float *taps, *V;
-  ptrdiff_t tap, channel, V_frequency, M_frequency, M_tile;
+  ptrdiff_t channel, V_frequency, M_frequency, M_tile;
   bool more;           /* M has begun */
   const float *next;   /* filters that are wanted next; for so many floats of */
   ptrdiff_t next_step; /* them, one or two lines, each channel of a row sends */
@@ -47,8 +47,8 @@ LN_INLINE void few_tiles_row(const int tiles, const few_tiles *p,
                              const row_of_G *G, const float *taps,
                              const float *next, const float *V, float *M) {
   const few_tiles f = *p;
-  const float *g0 = taps + (G->last ? 6 * f.tap : 0);
-  const float *g1 = taps + 3 * f.tap, *g2 = taps + 6 * f.tap;
+  const float *g0 = taps + (G->last ? 6 * PANEL : 0);
+  const float *g1 = taps + 3 * PANEL, *g2 = taps + 6 * PANEL;
   const float point = G->point, square = G->square, part = G->part;
   ln_vector sum[POINTS][MOST_FEW_TILES];
 #pragma GCC unroll 6
@@ -64,8 +64,8 @@ LN_INLINE void few_tiles_row(const int tiles, const few_tiles *p,
 #pragma GCC unroll 3
     for (int x = 0; x < 3; x++) {
       const ln_vector even =
-          ln_load(g0 + x * f.tap) + square * ln_load(g2 + x * f.tap);
-      half[x] = part * (even + point * ln_load(g1 + x * f.tap));
+          ln_load(g0 + x * PANEL) + square * ln_load(g2 + x * PANEL);
+      half[x] = part * (even + point * ln_load(g1 + x * PANEL));
     }
     transform_filter(3, half, u);
 #pragma GCC unroll 6
@@ -116,26 +116,17 @@ static inline void multiply_few_tiles(const few_tiles *f, int64_t tiles,
                           M + y * POINTS * f->M_frequency + v * LN_VECTOR);
 }
 
-/* Channels [c, end) of a panel: as they have been laid out, or in `room`. */
+/* Channels [c, end) of a panel, at most LN_VECTOR, as they have been laid out. */
 static inline few_tiles few_tiles_of_filters(const packing *p, int64_t panel,
-                                             int64_t c, int64_t end,
-                                             float *room) {
+                                             int64_t c, int64_t end) {
   const int64_t channel = FEW_TAPS * PANEL;
   const int64_t calls = width_of_panel(p->K, panel) / LN_VECTOR * POINTS;
-  few_tiles f = { .channels = end - c,
-                  .taps = room,
-                  .tap = p->turned ? -PANEL : PANEL,
-                  .channel = channel,
-                  .next = room,
-                  .next_step = channel / calls };
-  if (p->lanes) {
-    f.taps = p->lanes + panel * lanes_of_panel(p) + c * channel;
-    f.next = f.taps + floats_ahead(p, panel, c, LN_VECTOR);
-  } else {
-    lay_out_channels(p, panel, c, end, room);
-  }
-  if (p->turned) f.taps += (FEW_TAPS - 1) * PANEL;
-  return f;
+  const float *taps = p->lanes + panel * lanes_of_panel(p) + c * channel;
+  return (few_tiles){ .channels = end - c,
+                      .taps = taps,
+                      .channel = channel,
+                      .next = taps + floats_ahead(p, panel, c, LN_VECTOR),
+                      .next_step = channel / calls };
 }
 
 #endif

@@ -116,22 +116,19 @@ static inline ln_status pack(const packing *p, const ln_call *call, float *U) {
                                   &j);
 }
 
-/* Channels [begin, end) of a panel, R * R rows of PANEL filters each. */
-static inline void lay_out_channels(const packing *p, int64_t panel,
-                                    int64_t begin, int64_t end, float *to) {
-  float room[TAPS_ROOM];
-  for (int64_t c = begin; c < end; c++, to += p->R * p->R * PANEL)
-    for (int64_t v = 0; v < width_of_panel(p->K, panel); v += LN_VECTOR) {
-      load_taps((int)p->R, p, panel * PANEL + v, c, room);
-      for (int64_t tap = 0; tap < p->R * p->R; tap++)
-        ln_store(to + tap * PANEL + v, ln_load(room + tap * LN_VECTOR));
-    }
-}
-
+/* Panel by panel and channel by channel, R * R rows of PANEL filters. */
 static inline void lay_out_panels(void *arg, const ln_chunk *chunk) {
   const packing_job *j = arg;
+  const packing *p = j->p;
+  float room[TAPS_ROOM];
+  float *to = j->to + chunk->begin * lanes_of_panel(p);
   for (int64_t i = chunk->begin; i < chunk->end; i++)
-    lay_out_channels(j->p, i, 0, j->p->C, j->to + i * lanes_of_panel(j->p));
+    for (int64_t c = 0; c < p->C; c++, to += p->R * p->R * PANEL)
+      for (int64_t v = 0; v < width_of_panel(p->K, i); v += LN_VECTOR) {
+        load_taps((int)p->R, p, i * PANEL + v, c, room);
+        for (int64_t tap = 0; tap < p->R * p->R; tap++)
+          ln_store(to + tap * PANEL + v, ln_load(room + tap * LN_VECTOR));
+      }
 }
 
 static inline packing forward_filters(const sizes *s, const ln_call *call) {
