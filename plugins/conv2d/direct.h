@@ -114,7 +114,7 @@ static inline planes planes_of(int64_t channels, const axis *y, const axis *x,
 }
 
 /* Rows are written from front to back by whole vectors: what one of them
- * writes too much, the next sets right. Behind the last there is room for it. */
+ * writes too much, the next sets right; behind the last there is room. */
 static inline int64_t plane_floats(const planes *p) {
   return p->channels * p->plane + LN_VECTOR;
 }
@@ -136,7 +136,7 @@ static inline stretch stretch_of(const planes *p, const axis *x,
   return s;
 }
 
-/* Every step-th of n floats, as many as a vector has; zeros behind the last. */
+/* Every step-th of n floats, as many as a vector has; then zeros. */
 LN_INLINE ln_vector load_every(const float *p, int64_t step, int64_t n) {
   if (step == 1) return ln_load_first(p, n, 0);
   if (step == 2) {

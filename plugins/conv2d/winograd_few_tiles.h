@@ -31,8 +31,9 @@ static const row_of_G rows_of_G[POINTS] = {
 };
 
 /* At most LN_VECTOR channels of a panel's filters: tap i of channel c begins at
- * taps[c * channel + i * PANEL]. V of a frequency and a tile is a row of channels,
- * V[frequency * V_frequency + tile * LN_VECTOR + c]; M is one of filters. */
+ * taps[c * channel + i * PANEL]. V of a frequency and a tile is a row of
+ * channels, V[frequency * V_frequency + tile * LN_VECTOR + c]; M is one of
+ * filters. */
 typedef struct few_tiles {
   int64_t channels;
   const float *taps, *V;
@@ -116,7 +117,7 @@ static inline void multiply_few_tiles(const few_tiles *f, int64_t tiles,
                           M + y * POINTS * f->M_frequency + v * LN_VECTOR);
 }
 
-/* Channels [c, end) of a panel, at most LN_VECTOR, as they have been laid out. */
+/* Channels [c, end) of a panel, at most LN_VECTOR, as they are laid out. */
 static inline few_tiles few_tiles_of_filters(const packing *p, int64_t panel,
                                              int64_t c, int64_t end) {
   const int64_t channel = FEW_TAPS * PANEL;
